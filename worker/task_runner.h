@@ -1,0 +1,49 @@
+// The seam between the worker's loop (leases, heartbeats, signals) and the work itself.
+#ifndef SASQ_WORKER_TASK_RUNNER_H_
+#define SASQ_WORKER_TASK_RUNNER_H_
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sasq/dispatch/v1/dispatch_service.pb.h"
+#include "sasq/v1/job.pb.h"
+
+namespace sasq {
+
+// What a task has to tell while it runs. Thread-safe and quick: nothing here waits for the network.
+class TaskObserver {
+ public:
+  virtual ~TaskObserver() = default;
+  // How far the task is; replaces what was said before.
+  virtual void OnProgress(const v1::Progress& progress) = 0;
+  // A measured row of the comparison.
+  virtual void OnRow(const v1::ReportRow& row) = 0;
+  // A line for the job's log, without the newline.
+  virtual void OnLog(absl::string_view line) = 0;
+  // Where another attempt could go on from; replaces earlier ones. At most 1 MiB.
+  virtual void OnCheckpoint(std::string checkpoint) = 0;
+};
+
+// What a task that succeeded leaves.
+struct TaskResult {
+  std::vector<v1::ReportRow> rows;
+  std::vector<dispatch::v1::ArtifactFile> files;
+};
+
+// Does tasks. One thread: one task at a time.
+class TaskRunner {
+ public:
+  virtual ~TaskRunner() = default;
+  // Runs `task` to its end. Looks at `stop` often enough to return CANCELLED within two seconds of
+  // a stop request. A failure's reason (ReasonOf, common/rpc_status.h) is the name of a
+  // JobFailureReason without its prefix, such as INVALID_MODEL; without one it is INTERNAL.
+  virtual absl::StatusOr<TaskResult> Run(const dispatch::v1::Task& task, TaskObserver& observer,
+                                         std::stop_token stop) = 0;
+};
+
+}  // namespace sasq
+
+#endif  // SASQ_WORKER_TASK_RUNNER_H_
