@@ -1,0 +1,51 @@
+// What a task reads before it computes.
+#ifndef SASQ_WORKER_JOB_INPUTS_H_
+#define SASQ_WORKER_JOB_INPUTS_H_
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "quant/model/model.h"
+#include "sasq/v1/job_spec.pb.h"
+#include "sasq/worker/v1/checkpoint.pb.h"
+
+namespace sasq {
+
+using TokenWindow = absl::Span<const int32_t>;
+
+// A model and its texts in tokens. Windows point into the tokens: move-only.
+struct JobInputs {
+  std::shared_ptr<const Model> model;
+  std::vector<int32_t> training_tokens;
+  std::vector<int32_t> evaluation_tokens;
+  std::vector<TokenWindow> calibration_windows;
+  std::vector<TokenWindow> evaluation_windows;
+  // Everything that the result depends on.
+  worker::v1::TaskInputs digests;
+
+  JobInputs() = default;
+  JobInputs(JobInputs&&) = default;
+  JobInputs& operator=(JobInputs&&) = default;
+};
+
+// Reads and checks what `spec`, with its defaults written out, names. `device`: as in TaskInputs.
+// Errors carry the reason INVALID_MODEL, UNSUPPORTED_MODEL, INVALID_TEXT or INVALID_SPEC; CANCELLED
+// when `stop` is asked for.
+absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, absl::string_view device,
+                                        std::stop_token stop);
+
+// The first field in which two attempts' inputs differ, such as `code_version`; empty if none.
+std::string FirstDifference(const worker::v1::TaskInputs& a, const worker::v1::TaskInputs& b);
+
+// The path of a `file:` URI. INVALID_ARGUMENT (INVALID_SPEC) for anything else.
+absl::StatusOr<std::string> PathOfUri(absl::string_view uri);
+
+}  // namespace sasq
+
+#endif  // SASQ_WORKER_JOB_INPUTS_H_

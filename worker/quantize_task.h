@@ -1,0 +1,29 @@
+// The real work of a task: read, calibrate, train, measure, put the artifact together.
+#ifndef SASQ_WORKER_QUANTIZE_TASK_H_
+#define SASQ_WORKER_QUANTIZE_TASK_H_
+
+#include <memory>
+#include <string>
+
+#include "kernels/cpu_path.h"
+#include "worker/task_runner.h"
+
+namespace sasq {
+
+// What the task runs on; written into reports and manifests.
+struct QuantizeTaskOptions {
+  kernels::CpuPath cpu_path = kernels::CpuPath::kPortable;
+  std::string device_kind = "cpu";
+  std::string device_name;
+  int thread_count = 1;  // 1..256
+};
+
+// A task measures every baseline and then the recipe, each as soon as it is prepared. It leaves a
+// checkpoint after calibration, after every measured row and every few training steps, and goes on
+// from one if everything that its result depends on is the same. The scale pack's bytes do not
+// depend on where attempts were cut.
+std::unique_ptr<TaskRunner> MakeQuantizeTask(QuantizeTaskOptions options);
+
+}  // namespace sasq
+
+#endif  // SASQ_WORKER_QUANTIZE_TASK_H_
