@@ -15,6 +15,9 @@ using RangeBody = absl::FunctionRef<void(int64_t begin, int64_t end)>;
 // done. Results never depend on the split.
 using ParallelFor = absl::FunctionRef<void(int64_t count, RangeBody body)>;
 
+// How many blocks of `block` elements cover `count`.
+inline int64_t BlockCount(int64_t count, int64_t block) { return (count + block - 1) / block; }
+
 // Runs everything on the calling thread.
 inline void SerialFor(int64_t count, RangeBody body) {
   if (count > 0) body(0, count);

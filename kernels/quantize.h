@@ -3,10 +3,11 @@
 //   q = clamp(round_half_even(x / s), -128, 127)
 //
 // The division is a division, not a product with 1 / s: the codes of every device must agree. A NaN
-// quantizes to 0, infinities to the ends of the range. All matrices are row-major with dense rows;
-// pointers need no alignment; inputs and outputs must not overlap. Every function returns
-// INVALID_ARGUMENT that names the argument when a pointer is null, a size is negative, or a scale
-// is not finite and positive, and writes nothing then.
+// quantizes to 0, infinities to the ends of the range. All matrices are row-major with dense rows.
+// Every function returns INVALID_ARGUMENT that names the argument when `path` cannot run here, a
+// pointer to a buffer with elements is null, a size is negative, an output overlaps another buffer,
+// or a scale is not finite and positive, and writes nothing then. An empty matrix is no work.
+// Every path gives the same bits.
 #ifndef SASQ_KERNELS_QUANTIZE_H_
 #define SASQ_KERNELS_QUANTIZE_H_
 
@@ -22,9 +23,10 @@ namespace sasq::kernels {
 absl::Status QuantizeStatic(CpuPath path, const float* x, int64_t rows, int64_t cols, float scale,
                             int8_t* codes, ParallelFor parallel_for);
 
-// Dynamic, per token: scales[r] = max_c |x[r, c]| / 127, or 1 for a row of zeros, and codes[rows,
-// cols] with it. A row with a NaN or an infinity gives INVALID_ARGUMENT that names the first such
-// row.
+// Dynamic, per token: scales[r] = max_c |x[r, c]| / 127 and codes[rows, cols] with it. Where that
+// scale would be below the smallest normal float, zero included, it is 1 and the codes are 0. A row
+// with a NaN or an infinity gives INVALID_ARGUMENT that names the first such row; what the outputs
+// hold is then unspecified.
 absl::Status QuantizePerToken(CpuPath path, const float* x, int64_t rows, int64_t cols,
                               int8_t* codes, float* scales, ParallelFor parallel_for);
 
@@ -34,12 +36,13 @@ absl::Status QuantizeWeights(CpuPath path, const float* w, int64_t channels, int
                              int8_t* codes, float* scales, ParallelFor parallel_for);
 
 // Backward of x_hat = s * clamp(round_half_even(x / s), -128, 127) by LSQ's straight-through rule
-// (Esser et al., arXiv 1902.08153, eq. 2-3). With g = d loss / d x_hat:
-//   d loss / d x = g inside the range, 0 outside;
-//   d x_hat / d s = round(x / s) - x / s inside, the bound (-128 or 127) outside.
-// Writes grad_x[rows, cols] and the sum over all elements of g * d x_hat / d s, accumulated in
-// double over fixed blocks in a fixed order: the same bits for any number of threads. `grad_x` may
-// be the same pointer as `grad`.
+// (Esser et al., arXiv 1902.08153, eq. 3 and 5). With g = d loss / d x_hat, and "inside" meaning
+// -128 < x / s < 127:
+//   d loss / d x = g inside, 0 outside;
+//   d x_hat / d s = round(x / s) - x / s inside, the nearer bound (-128 or 127) outside.
+// A NaN in x has the slopes 0 and 0, as it quantizes to 0. Writes grad_x[rows, cols] and the sum
+// over all elements of g * d x_hat / d s, accumulated in double over fixed blocks in a fixed order:
+// the same bits for any number of threads. `grad_x` may be the same pointer as `grad`.
 absl::Status FakeQuantizeBackward(CpuPath path, const float* x, const float* grad, int64_t rows,
                                   int64_t cols, float scale, float* grad_x, double* grad_scale,
                                   ParallelFor parallel_for);

@@ -56,6 +56,18 @@ TrainingRecord MakeTrainingRecord(const v1::Recipe& recipe, const PreparedRecipe
   return record;
 }
 
+// The window of each training step.
+std::vector<TokenWindow> ShuffledWindows(TokenWindow tokens, const v1::TrainingOptions& training,
+                                         uint64_t seed) {
+  const int64_t window_tokens = training.window_tokens();
+  WindowOrder order(static_cast<int64_t>(tokens.size()) / window_tokens, seed);
+  std::vector<TokenWindow> windows;
+  for (int i = 0; i < training.step_count(); ++i) {
+    windows.push_back(WindowAt(tokens, order.Next(), window_tokens));
+  }
+  return windows;
+}
+
 // One attempt at one task. Its state is the checkpoint that another attempt would go on from.
 class Attempt {
  public:
@@ -246,11 +258,9 @@ absl::StatusOr<PreparedRecipe> Attempt::Prepare(const v1::Recipe& recipe) {
   if (recipe.method() != v1::METHOD_SASQ) return PrepareRecipe(recipe, inputs);
 
   worker::v1::Training& training = TrainingOf(recipe);
-  SASQ_ASSIGN_OR_RETURN(const std::vector<TokenWindow> windows,
-                        WholeWindows(inputs_.training_tokens, recipe.training().window_tokens()));
-  const WindowOrder order(static_cast<int64_t>(windows.size()),
-                          static_cast<uint64_t>(spec_.seed()));
-  inputs.training_window = [&](int64_t step) { return windows[order.At(step)]; };
+  const std::vector<TokenWindow> windows = ShuffledWindows(
+      inputs_.training_tokens, recipe.training(), static_cast<uint64_t>(spec_.seed()));
+  inputs.training_window = [&](int64_t step) { return windows[static_cast<size_t>(step)]; };
   inputs.fingerprint = Sha256Hex(inputs_.digests.SerializeAsString() + recipe.SerializeAsString());
   inputs.checkpoint = training.trainer_state();
   const Stopwatch stopwatch;

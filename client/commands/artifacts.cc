@@ -1,0 +1,183 @@
+#include "client/commands/artifacts.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "client/download.h"
+#include "client/job_name.h"
+#include "client/live_region.h"
+#include "client/nearest_name.h"
+#include "client/progress.h"
+#include "client/proto_output.h"
+#include "client/table.h"
+#include "client/text.h"
+#include "common/file.h"
+#include "common/status_macros.h"
+
+namespace sasq {
+namespace {
+
+constexpr absl::Duration kRedrawPeriod = absl::Milliseconds(100);
+constexpr int kBarColumns = 30;
+constexpr int kNameColumns = 24;
+
+struct Target {
+  v1::Blob blob;
+  std::string path;
+  bool is_there = false;  // the same bytes already
+};
+
+absl::StatusOr<v1::Artifact> FindArtifact(const CommandContext& context, const std::string& typed) {
+  SASQ_ASSIGN_OR_RETURN(const std::string name, ResolveJobName(context.client, typed));
+  return context.client.GetArtifact(name);
+}
+
+// The blobs that were asked for, all if `files` is empty.
+absl::StatusOr<std::vector<v1::Blob>> Choose(const v1::Artifact& artifact,
+                                             const std::vector<std::string>& files) {
+  if (files.empty()) {
+    return std::vector<v1::Blob>(artifact.blobs().begin(), artifact.blobs().end());
+  }
+  std::vector<std::string> names;
+  for (const v1::Blob& blob : artifact.blobs()) names.push_back(CleanLine(blob.file_name()));
+  std::vector<v1::Blob> chosen;
+  for (const std::string& file : files) {
+    const auto blob =
+        std::find_if(artifact.blobs().begin(), artifact.blobs().end(),
+                     [&file](const v1::Blob& candidate) { return candidate.file_name() == file; });
+    if (blob == artifact.blobs().end()) {
+      return absl::NotFoundError(absl::StrCat("the artifact has no file ", file, ", it has ",
+                                              absl::StrJoin(names, ", "), DidYouMean(file, names)));
+    }
+    chosen.push_back(*blob);
+  }
+  return chosen;
+}
+
+absl::StatusOr<std::vector<Target>> PrepareTargets(const std::vector<v1::Blob>& blobs,
+                                                   const DownloadOptions& options) {
+  std::vector<Target> targets;
+  for (const v1::Blob& blob : blobs) {
+    SASQ_RETURN_IF_ERROR(CheckBlob(blob));
+    const std::string path =
+        (std::filesystem::path(options.folder) / blob.file_name()).lexically_normal().string();
+    SASQ_ASSIGN_OR_RETURN(const LocalFile local, CompareLocalFile(path, blob));
+    if (local == LocalFile::kDifferent && !options.force) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(path,
+                       " exists with other content; choose another --dir, or replace it with "
+                       "--force"));
+    }
+    targets.push_back({blob, path, local == LocalFile::kSame});
+  }
+  return targets;
+}
+
+// One line for a download under way.
+std::string RenderDownload(const v1::Blob& blob, int64_t done_bytes, double bytes_per_second,
+                           int width, const TextStyle& style) {
+  const double fraction = blob.size_bytes() == 0 ? 1.0
+                                                 : static_cast<double>(done_bytes) /
+                                                       static_cast<double>(blob.size_bytes());
+  const std::string head = PadRight(TruncateToWidth(blob.file_name(), kNameColumns), kNameColumns);
+  std::string tail = absl::StrFormat("%3.0f%%  %s", 100 * fraction, BytesText(done_bytes));
+  if (bytes_per_second > 0) {
+    absl::StrAppend(&tail, "  ", BytesText(static_cast<int64_t>(bytes_per_second)), "/s");
+  }
+  const int bar = std::min(kBarColumns, width - kNameColumns - DisplayWidth(tail) - 2);
+  if (bar < 5) return TruncateToWidth(absl::StrCat(head, " ", tail), width);
+  return absl::StrCat(head, " ", RenderBar(fraction, bar, style), " ", tail);
+}
+
+absl::Status DownloadWithBar(const CommandContext& context, const Target& target) {
+  Console& console = context.console;
+  LiveRegion region(&console.err);
+  const bool is_live = console.err.is_live() && !console.quiet;
+  Reconnector reconnector = context.MakeReconnector([&](const std::string& line) {
+    region.Clear();
+    console.Note(line);
+  });
+  const Stopwatch stopwatch;
+  int64_t first_bytes = -1;
+  absl::Time drawn = absl::InfinitePast();
+  return DownloadFile(context.client, target.blob, target.path, reconnector, [&](int64_t bytes) {
+    if (first_bytes < 0) first_bytes = bytes;
+    const absl::Time now = context.clock.Now();
+    if (!is_live || now - drawn < kRedrawPeriod) return;
+    drawn = now;
+    const double speed =
+        static_cast<double>(bytes - first_bytes) / std::max(stopwatch.Seconds(), 1e-3);
+    region.Draw({RenderDownload(target.blob, bytes, speed, region.Width(), console.err.style())});
+  });
+}
+
+void PrintTargets(const CommandContext& context, const std::vector<Target>& targets) {
+  OutputStream& out = context.console.out;
+  if (!context.wants_table()) {
+    nlohmann::ordered_json files = nlohmann::ordered_json::array();
+    for (const Target& target : targets) {
+      files.push_back({{"path", target.path},
+                       {"sha256", target.blob.sha256()},
+                       {"size_bytes", target.blob.size_bytes()},
+                       {"downloaded", !target.is_there}});
+    }
+    const nlohmann::ordered_json result = {{"files", files}};
+    const auto replace = nlohmann::ordered_json::error_handler_t::replace;
+    out.Write(FormatJson(result.dump(1, ' ', false, replace) + "\n", context.globals.output));
+    return;
+  }
+  if (context.console.quiet) {
+    for (const Target& target : targets) out.WriteLine(target.path);
+    return;
+  }
+  Table table({{"file"}, {"size", Table::Align::kRight}, {"sha256"}, {""}});
+  for (const Target& target : targets) {
+    table.AddRow({target.path, BytesText(target.blob.size_bytes()),
+                  target.blob.sha256().substr(0, 12),
+                  target.is_there ? TableCell("kept, same bytes", TextColor::kDim)
+                                  : TableCell("downloaded", TextColor::kGreen)});
+  }
+  out.Write(table.Render(out.style(), out.Width()));
+}
+
+}  // namespace
+
+absl::StatusOr<ExitCode> RunArtifacts(const CommandContext& context,
+                                      const ArtifactsOptions& options) {
+  SASQ_ASSIGN_OR_RETURN(const v1::Artifact artifact, FindArtifact(context, options.job));
+  if (!context.wants_table()) {
+    context.PrintMessage(artifact);
+    return ExitCode::kOk;
+  }
+  Table table({{"file"}, {"size", Table::Align::kRight}, {"sha256"}});
+  for (const v1::Blob& blob : artifact.blobs()) {
+    table.AddRow({blob.file_name(), BytesText(blob.size_bytes()), blob.sha256()});
+  }
+  OutputStream& out = context.console.out;
+  context.console.Note(
+      absl::StrCat(CleanLine(artifact.name()), ", published ", TimeText(artifact.create_time())));
+  out.Write(table.Render(out.style(), /*max_width=*/1000));  // a digest is of use only whole
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> RunDownload(const CommandContext& context,
+                                     const DownloadOptions& options) {
+  SASQ_ASSIGN_OR_RETURN(const v1::Artifact artifact, FindArtifact(context, options.job));
+  SASQ_ASSIGN_OR_RETURN(const std::vector<v1::Blob> blobs, Choose(artifact, options.files));
+  if (const absl::Status made = MakeFolders(options.folder); !made.ok()) {
+    return absl::FailedPreconditionError(made.message());
+  }
+  SASQ_ASSIGN_OR_RETURN(const std::vector<Target> targets, PrepareTargets(blobs, options));
+  for (const Target& target : targets) {
+    if (!target.is_there) SASQ_RETURN_IF_ERROR(DownloadWithBar(context, target));
+  }
+  PrintTargets(context, targets);
+  return ExitCode::kOk;
+}
+
+}  // namespace sasq

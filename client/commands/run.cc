@@ -1,0 +1,69 @@
+#include "client/commands/run.h"
+
+#include <cerrno>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands/artifacts.h"
+#include "client/commands/jobs.h"
+#include "client/commands/submit.h"
+#include "client/commands/workers.h"
+#include "client/settings.h"
+#include "common/metrics.h"
+#include "common/status_macros.h"
+
+namespace sasq {
+namespace {
+
+// One overload for each command.
+struct Runner {
+  const CommandContext& context;
+
+  using Result = absl::StatusOr<ExitCode>;
+  Result operator()(const SubmitOptions& options) const { return RunSubmit(context, options); }
+  Result operator()(const PlanOptions& options) const { return RunPlan(context, options); }
+  Result operator()(const GetOptions& options) const { return RunGet(context, options); }
+  Result operator()(const ListOptions& options) const { return RunList(context, options); }
+  Result operator()(const WatchOptions& options) const { return RunWatch(context, options); }
+  Result operator()(const WaitOptions& options) const { return RunWait(context, options); }
+  Result operator()(const LogsOptions& options) const { return RunLogs(context, options); }
+  Result operator()(const CancelOptions& options) const { return RunCancel(context, options); }
+  Result operator()(const DeleteOptions& options) const { return RunDelete(context, options); }
+  Result operator()(const ArtifactsOptions& options) const {
+    return RunArtifacts(context, options);
+  }
+  Result operator()(const DownloadOptions& options) const { return RunDownload(context, options); }
+  Result operator()(const WorkersOptions&) const { return RunWorkers(context); }
+  Result operator()(const VersionOptions&) const { return ExitCode::kOk; }  // needs no service
+};
+
+absl::StatusOr<ExitCode> Run(const GlobalOptions& globals, const CommandOptions& command,
+                             Console& console, Interrupt* interrupt) {
+  if (std::holds_alternative<VersionOptions>(command)) {
+    console.out.WriteLine(absl::StrCat("sasq ", Version()));
+    return ExitCode::kOk;
+  }
+  SASQ_ASSIGN_OR_RETURN(const std::string endpoint, ResolveEndpoint(globals.endpoint));
+  ServiceClient client({.endpoint = endpoint, .call_timeout = globals.call_timeout}, interrupt);
+  const CommandContext context{globals, console, client, *Clock::Real()};
+  return std::visit(Runner{context}, command);
+}
+
+}  // namespace
+
+ExitCode RunCommand(const GlobalOptions& globals, const CommandOptions& command,
+                    Interrupt* interrupt) {
+  Console console{OutputStream(1, globals.color), OutputStream(2, globals.color), globals.quiet};
+  const absl::StatusOr<ExitCode> result = Run(globals, command, console, interrupt);
+  if (!result.ok()) console.err.Write(ErrorText(result.status()));
+  const ExitCode code = result.ok() ? *result : ExitCodeOf(result.status());
+  const int error = console.out.error_number();
+  if (error == 0) return code;
+  if (error != EPIPE) {  // a reader that has seen enough is no news
+    console.err.WriteLine(absl::StrCat("sasq: cannot write standard output: ",
+                                       std::generic_category().message(error)));
+  }
+  return code == ExitCode::kOk ? ExitCode::kFailed : code;
+}
+
+}  // namespace sasq

@@ -1,0 +1,85 @@
+#include "client/commands/submit.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/commands/describe.h"
+#include "client/job_name.h"
+#include "client/table.h"
+#include "client/text.h"
+#include "common/status_macros.h"
+
+namespace sasq {
+namespace {
+
+absl::StatusOr<v1::SubmitJobResponse> Send(const CommandContext& context,
+                                           const SpecArguments& arguments,
+                                           const std::string& request_id, bool validate_only) {
+  v1::SubmitJobRequest request;
+  SASQ_ASSIGN_OR_RETURN(*request.mutable_spec(), BuildSpec(arguments));
+  request.set_request_id(request_id);
+  request.set_validate_only(validate_only);
+  absl::StatusOr<v1::SubmitJobResponse> response = context.client.SubmitJob(request);
+  if (!response.ok()) return NameFlags(response.status());
+  return response;
+}
+
+std::string PlanText(const CommandContext& context, const v1::SubmitJobResponse& response) {
+  const v1::Plan& plan = response.plan();
+  std::vector<std::pair<std::string, TableCell>> pairs = DescribeSpec(response.job().spec());
+  if (!plan.model_readable()) {
+    pairs.push_back({"estimate",
+                     {"none: the service cannot read the model's config.json; the "
+                      "worker will check the rest",
+                      TextColor::kYellow}});
+  } else {
+    const std::string duration =
+        plan.has_duration() ? absl::StrCat("about ",
+                                           DurationText(absl::Seconds(plan.duration().seconds()) +
+                                                        absl::Nanoseconds(plan.duration().nanos())),
+                                           " on the fastest connected worker")
+                            : "unknown while no worker is connected";
+    pairs.push_back({"architecture", plan.architecture()});
+    pairs.push_back({"parameters", CountText(static_cast<double>(plan.parameter_count()))});
+    pairs.push_back({"sites", absl::StrCat(plan.site_count(), ", one scale each")});
+    pairs.push_back({"tokens", CountText(static_cast<double>(plan.token_count()))});
+    pairs.push_back({"arithmetic", CountText(plan.flop_count()) + "FLOP"});
+    pairs.push_back({"memory", "about " + BytesText(plan.memory_bytes())});
+    pairs.push_back({"time", duration});
+  }
+  return RenderKeyValues(pairs, context.console.out.style());
+}
+
+}  // namespace
+
+absl::StatusOr<ExitCode> RunSubmit(const CommandContext& context, const SubmitOptions& options) {
+  SASQ_ASSIGN_OR_RETURN(const v1::SubmitJobResponse response,
+                        Send(context, options.spec, options.request_id, /*validate_only=*/false));
+  const v1::Job& job = response.job();
+  const std::string name = CleanLine(job.name());
+  if (options.wait) {
+    context.console.Note("submitted " + name);
+    return FollowToResult(context, name);
+  }
+  if (!context.wants_table()) {
+    context.PrintMessage(job);
+    return ExitCode::kOk;
+  }
+  context.console.out.WriteLine(name);
+  context.console.Note(absl::StrCat(
+      "submitted; `sasq watch ", ShortJobId(name), "` follows it",
+      job.waiting_reason().empty() ? "" : ". It waits: ", CleanLine(job.waiting_reason())));
+  return ExitCode::kOk;
+}
+
+absl::StatusOr<ExitCode> RunPlan(const CommandContext& context, const PlanOptions& options) {
+  SASQ_ASSIGN_OR_RETURN(const v1::SubmitJobResponse response,
+                        Send(context, options.spec, "", /*validate_only=*/true));
+  if (context.wants_table()) {
+    context.console.out.Write(PlanText(context, response));
+  } else {
+    context.PrintMessage(response);
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace sasq

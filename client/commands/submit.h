@@ -1,0 +1,17 @@
+// `sasq submit` and `sasq plan`.
+#ifndef SASQ_CLIENT_COMMANDS_SUBMIT_H_
+#define SASQ_CLIENT_COMMANDS_SUBMIT_H_
+
+#include "client/commands/command.h"
+
+namespace sasq {
+
+// Submits a job and prints its name, or with `wait` follows it to its result.
+absl::StatusOr<ExitCode> RunSubmit(const CommandContext& context, const SubmitOptions& options);
+
+// Prints what a job would do without making it.
+absl::StatusOr<ExitCode> RunPlan(const CommandContext& context, const PlanOptions& options);
+
+}  // namespace sasq
+
+#endif  // SASQ_CLIENT_COMMANDS_SUBMIT_H_

@@ -1,0 +1,66 @@
+// The service's API as functions of absl::Status, without gRPC's headers.
+#ifndef SASQ_CLIENT_SERVICE_CLIENT_H_
+#define SASQ_CLIENT_SERVICE_CLIENT_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/interrupt.h"
+#include "sasq/v1/artifact_service.pb.h"
+#include "sasq/v1/quantization_service.pb.h"
+
+namespace sasq {
+
+// One connection to the service, made at the first call. Thread-safe.
+//
+// Errors are those of the API. Besides, every function answers UNAVAILABLE when the service cannot
+// be reached, DEADLINE_EXCEEDED when it does not answer in time, UNIMPLEMENTED when something else
+// answers, and CANCELLED once the interrupt was triggered; their messages name the endpoint.
+class ServiceClient {
+ public:
+  struct Options {
+    std::string endpoint;                             // host:port, or any gRPC target
+    absl::Duration call_timeout = absl::Seconds(30);  // of a call that is not a stream
+  };
+
+  // `interrupt` must outlive the client.
+  ServiceClient(Options options, Interrupt* interrupt);
+  ~ServiceClient();
+
+  const std::string& endpoint() const { return options_.endpoint; }
+  Interrupt* interrupt() const { return interrupt_; }
+
+  absl::StatusOr<v1::SubmitJobResponse> SubmitJob(const v1::SubmitJobRequest& request);
+  absl::StatusOr<v1::Job> GetJob(const std::string& name);
+  absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
+  absl::StatusOr<v1::Job> CancelJob(const std::string& name);
+  absl::Status DeleteJob(const std::string& name);
+  absl::StatusOr<v1::ListWorkersResponse> ListWorkers();
+  // `name`: of an artifact or of a job.
+  absl::StatusOr<v1::Artifact> GetArtifact(const std::string& name);
+
+  // Streams: `take` gets every message until the stream ends, and the stream's status is returned.
+  // A status of `take` that is not OK ends the stream and is returned instead.
+  absl::Status WatchJob(const v1::WatchJobRequest& request, absl::Time deadline,
+                        absl::FunctionRef<absl::Status(const v1::WatchJobResponse&)> take);
+  absl::Status ReadJobLog(const v1::ReadJobLogRequest& request,
+                          absl::FunctionRef<absl::Status(const v1::ReadJobLogResponse&)> take);
+  absl::Status DownloadBlob(const v1::DownloadBlobRequest& request,
+                            absl::FunctionRef<absl::Status(const v1::DownloadBlobResponse&)> take);
+
+ private:
+  struct Impl;
+
+  // Constant after construction.
+  const Options options_;
+  Interrupt* const interrupt_;
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sasq
+
+#endif  // SASQ_CLIENT_SERVICE_CLIENT_H_

@@ -1,0 +1,143 @@
+#include "client/spec_fields.h"
+
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "client/enum_names.h"
+#include "common/status_macros.h"
+
+namespace sasq {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+
+absl::Status Wanted(absl::string_view text, absl::string_view wanted) {
+  return absl::InvalidArgumentError(absl::StrCat("is \"", text, "\", want ", wanted));
+}
+
+template <typename Int>
+absl::StatusOr<Int> ParseInt(absl::string_view text) {
+  int64_t wide = 0;
+  if (!absl::SimpleAtoi(text, &wide)) return Wanted(text, "a whole number");
+  const auto value = static_cast<Int>(wide);
+  if (value != wide) return Wanted(text, "a whole number of at most 32 bits");
+  return value;
+}
+
+// A local path, or nothing for another scheme.
+bool LocalPath(absl::string_view uri, std::string* path) {
+  if (!HasScheme(uri)) {
+    *path = std::string(uri);
+    return true;
+  }
+  if (!absl::ConsumePrefix(&uri, "file:")) return false;
+  absl::ConsumePrefix(&uri, "//");  // an empty host, as in file:///models
+  *path = std::string(uri);
+  return true;
+}
+
+std::string ResolveUri(const std::filesystem::path& base_folder, const std::string& uri) {
+  std::string local;
+  if (uri.empty() || !LocalPath(uri, &local)) return uri;
+  std::string path = (base_folder / local).lexically_normal().string();
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return "file:" + path;
+}
+
+}  // namespace
+
+absl::Status SetScalarField(google::protobuf::Message* message, const FieldDescriptor* field,
+                            absl::string_view text) {
+  const google::protobuf::Reflection* reflection = message->GetReflection();
+  // On the wire a zero of these types is no value at all. The one int64, the seed, means its zero.
+  const auto says_nothing = [field](double value) { return value == 0 && !field->has_presence(); };
+  constexpr absl::string_view kMoreThanZero = "more than 0, or nothing for the default";
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING:
+      reflection->SetString(message, field, std::string(text));
+      return absl::OkStatus();
+    case FieldDescriptor::CPPTYPE_INT32: {
+      SASQ_ASSIGN_OR_RETURN(const int32_t value, ParseInt<int32_t>(text));
+      if (says_nothing(value)) return Wanted(text, kMoreThanZero);
+      reflection->SetInt32(message, field, value);
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_INT64: {
+      SASQ_ASSIGN_OR_RETURN(const int64_t value, ParseInt<int64_t>(text));
+      reflection->SetInt64(message, field, value);
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_DOUBLE: {
+      double value = 0;
+      if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) return Wanted(text, "a number");
+      if (says_nothing(value)) return Wanted(text, kMoreThanZero);
+      reflection->SetDouble(message, field, value);
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_ENUM: {
+      SASQ_ASSIGN_OR_RETURN(const int value, ParseEnum(field->enum_type(), text));
+      reflection->SetEnumValue(message, field, value);
+      return absl::OkStatus();
+    }
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("has the type ", field->cpp_type_name(), ", which this program cannot set"));
+  }
+}
+
+absl::Status SetFieldAt(v1::JobSpec* spec, absl::string_view path, absl::string_view text) {
+  google::protobuf::Message* message = spec;
+  const std::vector<std::string> names = absl::StrSplit(path, '.');
+  for (size_t i = 0;; ++i) {
+    const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(names[i]);
+    SASQ_CHECK(field != nullptr);
+    if (i + 1 == names.size()) return SetScalarField(message, field, text);
+    message = message->GetReflection()->MutableMessage(message, field);
+  }
+}
+
+std::vector<std::string> FieldNames(const google::protobuf::Descriptor* type) {
+  std::vector<std::string> names;
+  for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
+  return names;
+}
+
+absl::Status ParseRecipe(absl::string_view text, v1::Recipe* recipe) {
+  const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
+  SASQ_ASSIGN_OR_RETURN(const int method, ParseEnum(v1::Method_descriptor(), parts[0]));
+  recipe->set_method(static_cast<v1::Method>(method));
+  if (parts.size() == 1) return absl::OkStatus();
+  SASQ_ASSIGN_OR_RETURN(const int first_token, ParseEnum(v1::FirstToken_descriptor(), parts[1]));
+  recipe->set_first_token(static_cast<v1::FirstToken>(first_token));
+  return absl::OkStatus();
+}
+
+bool HasScheme(absl::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == absl::string_view::npos || colon == 0 || !absl::ascii_isalpha(text[0])) return false;
+  for (const char c : text.substr(0, colon)) {
+    if (!absl::ascii_isalnum(c) && c != '+' && c != '-' && c != '.') return false;
+  }
+  return true;
+}
+
+void ResolveUris(const std::string& base_folder, v1::JobSpec* spec) {
+  const std::filesystem::path base(base_folder);
+  if (spec->has_model()) spec->mutable_model()->set_uri(ResolveUri(base, spec->model().uri()));
+  if (spec->has_training_text()) {
+    auto* text = spec->mutable_training_text();
+    text->set_uri(ResolveUri(base, text->uri()));
+  }
+  if (spec->has_evaluation_text()) {
+    auto* text = spec->mutable_evaluation_text();
+    text->set_uri(ResolveUri(base, text->uri()));
+  }
+}
+
+}  // namespace sasq

@@ -1,0 +1,87 @@
+#include "client/spec_flags.h"
+
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "client/spec_fields.h"
+#include "client/spec_file.h"
+#include "common/rpc_status.h"
+#include "common/status_macros.h"
+
+namespace sasq {
+namespace {
+
+constexpr SpecFlag kSpecFlags[] = {
+    {"--model", "model.uri", "DIR", "Hugging Face folder of the model, as the worker sees it"},
+    {"--train-text", "training_text.uri", "FILE", "UTF-8 text to calibrate and train on"},
+    {"--train-layout", "training_text.layout", "LAYOUT", "plain (default) or wikitext-rows"},
+    {"--eval-text", "evaluation_text.uri", "FILE", "UTF-8 text to measure perplexity on"},
+    {"--eval-layout", "evaluation_text.layout", "LAYOUT", "plain (default) or wikitext-rows"},
+    {"--name", "display_name", "TEXT", "A name for people"},
+    {"--method", "recipe.method", "METHOD", "static_absmax, static_mse or sasq (default)"},
+    {"--first-token", "recipe.first_token", "WHAT",
+     "First token of a sequence: quantized (default) or float"},
+    {"--steps", "recipe.training.step_count", "N", "Training steps"},
+    {"--window-tokens", "recipe.training.window_tokens", "N", "Tokens of a training step"},
+    {"--learning-rate", "recipe.training.learning_rate", "X", "Peak learning rate on log(scale)"},
+    {"--warmup-steps", "recipe.training.warmup_step_count", "N", "Linear warm-up steps"},
+    {"--start", "recipe.training.initial_scales", "SCALES",
+     "Where trained scales start: mse (default) or absmax"},
+    {"--calibration-windows", "calibration.window_count", "N", "Windows of calibration"},
+    {"--calibration-tokens", "calibration.window_tokens", "N", "Tokens of a calibration window"},
+    {"--eval-windows", "evaluation.window_count", "N", "Windows of evaluation, 0 for all"},
+    {"--eval-tokens", "evaluation.window_tokens", "N", "Tokens of an evaluation window"},
+    {"--max-attempts", "max_attempts", "N", "Attempts before the job fails for good"},
+    {"--device", "device_kind", "KIND", "Run on cpu or cuda (default: any)"},
+    {"--seed", "seed", "N", "Seed of every random choice"},
+};
+
+}  // namespace
+
+absl::Span<const SpecFlag> SpecFlags() { return kSpecFlags; }
+
+absl::StatusOr<v1::JobSpec> BuildSpec(const SpecArguments& arguments) {
+  v1::JobSpec spec;
+  if (!arguments.spec_file.empty()) {
+    SASQ_ASSIGN_OR_RETURN(spec, ReadSpecFile(arguments.spec_file));
+  }
+  std::vector<FieldViolation> problems;
+  for (const SpecFlag& flag : kSpecFlags) {
+    const auto value = arguments.values.find(flag.flag);
+    if (value == arguments.values.end()) continue;
+    const absl::Status status = SetFieldAt(&spec, flag.path, value->second);
+    if (!status.ok()) problems.push_back({flag.flag, std::string(status.message())});
+  }
+  if (!arguments.baselines.empty()) spec.clear_baselines();
+  for (const std::string& baseline : arguments.baselines) {
+    const absl::Status status = ParseRecipe(baseline, spec.add_baselines());
+    if (!status.ok()) problems.push_back({"--baseline", std::string(status.message())});
+  }
+  // Training options or a first token without a method mean the default one, which the service
+  // asks for by name.
+  if (spec.has_recipe() && spec.recipe().method() == v1::METHOD_UNSPECIFIED) {
+    spec.mutable_recipe()->set_method(v1::METHOD_SASQ);
+  }
+  SASQ_RETURN_IF_ERROR(FieldViolationsStatus(problems, "INVALID_FLAG"));
+
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::current_path(error);
+  if (error) return absl::InvalidArgumentError("the working folder is gone; change to another");
+  ResolveUris(folder.string(), &spec);
+  return spec;
+}
+
+absl::Status NameFlags(const absl::Status& status) {
+  std::vector<FieldViolation> violations = FieldViolationsOf(status);
+  if (violations.empty()) return status;
+  for (FieldViolation& violation : violations) {
+    for (const SpecFlag& flag : kSpecFlags) {
+      if (violation.field == absl::StrCat("spec.", flag.path)) {
+        absl::StrAppend(&violation.description, " (", flag.flag, ")");
+      }
+    }
+  }
+  return FieldViolationsStatus(violations, ReasonOf(status));
+}
+
+}  // namespace sasq

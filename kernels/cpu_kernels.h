@@ -1,0 +1,65 @@
+// Internal: the inner loops of one CPU path. gemm.cc and quantize.cc check arguments, cut the work
+// into blocks and share it among threads; what runs on a block is here, once per instruction set.
+#ifndef SASQ_KERNELS_CPU_KERNELS_H_
+#define SASQ_KERNELS_CPU_KERNELS_H_
+
+#include <stdint.h>
+
+namespace sasq::kernels {
+
+// Elements of one block of FakeQuantizeBackward: part of its numerical definition.
+inline constexpr int64_t kBackwardBlock = 4096;
+
+// What every path keeps to, so that a panel of sums fits a fixed buffer.
+inline constexpr int64_t kMaxTileRows = 12;
+inline constexpr int64_t kMaxPanelColumns = 32;
+
+// Operands of a product are cut along K into groups of `group_codes` codes. A group of activations
+// takes 4 bytes in the path's own form ("prepared": int16 pairs, or uint8 with an offset of 128).
+// Weights lie in panels of `panel_columns` output channels, [N / panel_columns][K / group_codes]
+// [panel_columns][group_codes], padded with zeros.
+struct CpuKernels {
+  int64_t group_codes;    // 2 or 4
+  int64_t tile_rows;      // most rows of one call of `tile`
+  int64_t panel_columns;  // output channels of a panel
+  int32_t code_offset;    // what `prepare` adds to every code
+
+  // Prepares `count` codes; the last group is filled up. `prepared` holds
+  // ceil(count / group_codes) * 4 bytes.
+  void (*prepare)(const int8_t* codes, int64_t count, uint8_t* prepared);
+
+  // Adds, for r < rows <= tile_rows and every column c of the panel, the products of `groups`
+  // groups to sums_in[r * sums_in_stride + c] (modulo 2^32) and writes
+  // sums_out[r * panel_columns + c]. Row r of the activations starts at prepared + r * row_bytes.
+  void (*tile)(int64_t rows, const uint8_t* prepared, int64_t row_bytes, const int8_t* panel,
+               int64_t groups, const int32_t* sums_in, int64_t sums_in_stride, int32_t* sums_out);
+
+  // The epilogue of a panel: for r < rows and c < columns <= panel_columns,
+  // y[r * y_stride + c] = sums[r * panel_columns + c] * (x_scales[r * x_scale_stride] *
+  // w_scales[c])
+  //                       + bias[c].
+  // `bias` may be null.
+  void (*dequantize)(const int32_t* sums, int64_t rows, int64_t columns, const float* x_scales,
+                     int64_t x_scale_stride, const float* w_scales, const float* bias, float* y,
+                     int64_t y_stride);
+
+  // codes[i] = clamp(round_half_even(x[i] / scale), -128, 127), 0 for NaN.
+  void (*quantize)(const float* x, int64_t count, float scale, int8_t* codes);
+
+  // The largest bit pattern of |x[i]|, 0 if count is 0. Patterns order as the values do; from
+  // 0x7F800000 on there is an infinity or a NaN.
+  uint32_t (*max_magnitude_bits)(const float* x, int64_t count);
+
+  // FakeQuantizeBackward on count <= kBackwardBlock elements; returns their part of the sum.
+  double (*fake_quantize_backward)(const float* x, const float* grad, int64_t count, float scale,
+                                   float* grad_x);
+};
+
+extern const CpuKernels kPortableKernels;
+extern const CpuKernels kAvx2Kernels;
+extern const CpuKernels kAvx512Kernels;
+extern const CpuKernels kAvx512VnniKernels;
+
+}  // namespace sasq::kernels
+
+#endif  // SASQ_KERNELS_CPU_KERNELS_H_

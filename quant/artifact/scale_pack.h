@@ -1,0 +1,66 @@
+// The scale pack, `scales.safetensors`: what a serving engine needs beside the base weights.
+//
+// A safetensors file (https://huggingface.co/docs/safetensors), little endian, that any safetensors
+// reader opens. Format version 1:
+//
+//   tensors   one per activation site, named `prefill.` + the site's name, such as
+//             `prefill.layers.3.down_in`; dtype F32, shape [1] (the shape of an engine's
+//             `input_scale`), finite and greater than 0. All four sites of every layer, no others.
+//             x is quantized as clamp(round_half_even(x / scale), -128, 127).
+//   metadata  exactly these keys:
+//     format_version      "1"
+//     method              how the scales were chosen: `static_absmax`, `static_mse` or `sasq`
+//     first_token         `quantized`, or `float` when the first token of a sequence has to stay in
+//                         floating point at every site
+//     layer_count         layers of the model, decimal
+//     base_weight_sha256  ScalePack::base_weight_sha256
+//     spec                the job's spec, canonical JSON (canonical_json.h)
+//     code_version        version of the program that wrote it
+//     content_sha256      SHA-256 of: every other metadata entry in the byte order of the keys,
+//     each
+//                         as key, `=`, value, newline; then the scales as little-endian F32, by
+//                         layer and within it in the order qkv_in, o_in, gate_up_in, down_in
+//
+// The same pack always gives the same bytes: no time, no host, no measured figure is in it.
+#ifndef SASQ_QUANT_ARTIFACT_SCALE_PACK_H_
+#define SASQ_QUANT_ARTIFACT_SCALE_PACK_H_
+
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "quant/format/site.h"
+
+namespace sasq {
+
+inline constexpr char kScalePackFileName[] = "scales.safetensors";
+inline constexpr int kScalePackMaxLayers = 4096;
+
+struct ScalePack {
+  std::string method;
+  std::string first_token;
+  // Names the weights that the scales belong to: the digest that the model's loader gives, 64
+  // lower-case hexadecimal digits.
+  std::string base_weight_sha256;
+  int layer_count = 0;  // 1..kScalePackMaxLayers
+  // Scales of the prefill phase: every site of every layer, each finite and greater than 0.
+  std::map<SiteId, float> prefill_scales;
+  std::string spec_json;  // one JSON object; written in canonical form
+  std::string code_version;
+
+  bool operator==(const ScalePack&) const = default;
+};
+
+// The file's bytes. INVALID_ARGUMENT names the field or the site that breaks a rule above.
+absl::StatusOr<std::string> SerializeScalePack(const ScalePack& pack);
+
+// Reads a file. UNIMPLEMENTED if the format version is another one; INVALID_ARGUMENT, with the path
+// and the key, tensor or site, if the file is missing, anything else breaks a rule above or the
+// content digest differs.
+absl::StatusOr<ScalePack> LoadScalePack(const std::string& path);
+
+}  // namespace sasq
+
+#endif  // SASQ_QUANT_ARTIFACT_SCALE_PACK_H_

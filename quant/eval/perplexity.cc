@@ -1,0 +1,40 @@
+#include "quant/eval/perplexity.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "common/clock.h"
+#include "common/status_macros.h"
+#include "quant/model/forward.h"
+#include "quant/model/next_token_loss.h"
+
+namespace sasq {
+
+absl::StatusOr<PerplexityResult> EvaluatePerplexity(
+    const Model& model, SiteExecutor& executor, absl::Span<const absl::Span<const int32_t>> windows,
+    const PerplexityOptions& options) {
+  if (windows.empty()) return absl::InvalidArgumentError("there are no windows to evaluate");
+  const int64_t first_position = options.skip_first_prediction ? 1 : 0;
+  const Stopwatch watch;
+  PerplexityResult result;
+  double sum_of_means = 0;
+  for (const absl::Span<const int32_t> window : windows) {
+    SASQ_ASSIGN_OR_RETURN(const at::Tensor hidden, Forward(model, window, executor, options.stop));
+    SASQ_ASSIGN_OR_RETURN(const SequenceLoss loss,
+                          NextTokenLoss(model, hidden, window, first_position, options.stop));
+    const double mean = loss.sum_nats / static_cast<double>(loss.count);
+    result.windows.push_back({mean, loss.count});
+    result.token_count += loss.count;
+    sum_of_means += mean;
+    if (options.on_window) options.on_window(static_cast<int64_t>(result.windows.size()));
+  }
+  const double perplexity = std::exp(sum_of_means / static_cast<double>(windows.size()));
+  result.perplexity = std::isnan(perplexity) ? std::numeric_limits<double>::infinity() : perplexity;
+  result.seconds = watch.Seconds();
+  return result;
+}
+
+}  // namespace sasq

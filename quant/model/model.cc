@@ -1,0 +1,146 @@
+#include "quant/model/model.h"
+
+#include <ATen/ops/empty.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "quant/model/float_weights.h"
+#include "quant/model/model_parts.h"
+#include "quant/model/torch_guard.h"
+
+namespace sasq {
+namespace {
+
+// Finds and checks tensors of one checkpoint.
+class Loader {
+ public:
+  Loader(Model::Parts& parts, std::stop_token stop) : parts_(parts), stop_(std::move(stop)) {}
+
+  absl::Status LoadAll() {
+    const ModelConfig& config = parts_.config;
+    SASQ_ASSIGN_OR_RETURN(parts_.embeddings, View("model.embed_tokens.weight",
+                                                  {config.vocab_size, config.hidden_size}));
+    parts_.head = parts_.embeddings;
+    if (!config.tie_word_embeddings) {
+      SASQ_ASSIGN_OR_RETURN(parts_.head,
+                            View("lm_head.weight", {config.vocab_size, config.hidden_size}));
+    }
+    SASQ_ASSIGN_OR_RETURN(parts_.final_norm, Vector("model.norm.weight", config.hidden_size));
+    for (int64_t layer = 0; layer < config.layer_count; ++layer) {
+      SASQ_RETURN_IF_ERROR(LoadLayer(absl::StrCat("model.layers.", layer, ".")));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status LoadLayer(const std::string& prefix) {
+    const ModelConfig& config = parts_.config;
+    Model::Parts::Layer layer;
+    SASQ_ASSIGN_OR_RETURN(layer.input_norm,
+                          Vector(prefix + "input_layernorm.weight", config.hidden_size));
+    SASQ_ASSIGN_OR_RETURN(layer.post_attention_norm,
+                          Vector(prefix + "post_attention_layernorm.weight", config.hidden_size));
+    if (config.qk_norm) {
+      SASQ_ASSIGN_OR_RETURN(layer.q_norm,
+                            Vector(prefix + "self_attn.q_norm.weight", config.head_dim));
+      SASQ_ASSIGN_OR_RETURN(layer.k_norm,
+                            Vector(prefix + "self_attn.k_norm.weight", config.head_dim));
+    }
+    parts_.layers.push_back(std::move(layer));
+
+    const int64_t hidden = config.hidden_size;
+    const int64_t q_size = config.head_count * config.head_dim;
+    const int64_t kv_size = config.kv_head_count * config.head_dim;
+    const int64_t mlp_size = config.intermediate_size;
+    SASQ_RETURN_IF_ERROR(AddSite(prefix + "self_attn.",
+                                 {{"q_proj", q_size}, {"k_proj", kv_size}, {"v_proj", kv_size}},
+                                 hidden, config.qkv_bias));
+    SASQ_RETURN_IF_ERROR(
+        AddSite(prefix + "self_attn.", {{"o_proj", hidden}}, q_size, config.o_bias));
+    SASQ_RETURN_IF_ERROR(AddSite(prefix + "mlp.", {{"gate_proj", mlp_size}, {"up_proj", mlp_size}},
+                                 hidden, config.mlp_bias));
+    return AddSite(prefix + "mlp.", {{"down_proj", hidden}}, mlp_size, config.mlp_bias);
+  }
+
+  absl::Status AddSite(const std::string& prefix,
+                       std::initializer_list<std::pair<const char*, int64_t>> names_and_sizes,
+                       int64_t in_features, bool has_bias) {
+    SiteLinears linears;
+    linears.in_features = in_features;
+    for (const auto& [name, out_features] : names_and_sizes) {
+      linears.out_features += out_features;
+      SASQ_ASSIGN_OR_RETURN(TensorView weight, View(absl::StrCat(prefix, name, ".weight"),
+                                                    {out_features, in_features}));
+      linears.weights.push_back(std::move(weight));
+      if (!has_bias) continue;
+      SASQ_ASSIGN_OR_RETURN(TensorView bias,
+                            View(absl::StrCat(prefix, name, ".bias"), {out_features}));
+      linears.biases.push_back(std::move(bias));
+    }
+    parts_.linears.push_back(std::move(linears));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<TensorView> View(const std::string& name, const std::vector<int64_t>& shape) {
+    if (stop_.stop_requested()) return absl::CancelledError("stopped while the model was loaded");
+    SASQ_ASSIGN_OR_RETURN(TensorView view, parts_.checkpoint->Find(name));
+    SASQ_RETURN_IF_ERROR(CheckWeights(view, shape));
+    return view;
+  }
+
+  absl::StatusOr<at::Tensor> Vector(const std::string& name, int64_t size) {
+    SASQ_ASSIGN_OR_RETURN(const TensorView view, View(name, {size}));
+    at::Tensor vector = at::empty({size}, at::kFloat);
+    CopyAsFloat(view, 0, size, vector.mutable_data_ptr<float>());
+    return vector;
+  }
+
+  Model::Parts& parts_;
+  const std::stop_token stop_;
+};
+
+}  // namespace
+
+void CopySiteWeights(const SiteLinears& linears, float* out) {
+  for (const TensorView& weight : linears.weights) {
+    CopyAsFloat(weight, 0, weight.element_count(), out);
+    out += weight.element_count();
+  }
+}
+
+std::vector<float> SiteBias(const SiteLinears& linears) {
+  if (linears.biases.empty()) return {};
+  std::vector<float> bias(static_cast<size_t>(linears.out_features));
+  float* out = bias.data();
+  for (const TensorView& view : linears.biases) {
+    CopyAsFloat(view, 0, view.element_count(), out);
+    out += view.element_count();
+  }
+  return bias;
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> Model::Load(const std::string& folder,
+                                                         std::stop_token stop) {
+  auto parts = std::make_unique<Parts>();
+  SASQ_ASSIGN_OR_RETURN(parts->config, LoadModelConfig(folder));
+  SASQ_ASSIGN_OR_RETURN(parts->checkpoint, Checkpoint::Open(folder));
+  parts->sites = AllSites(static_cast<int>(parts->config.layer_count));
+  SASQ_RETURN_IF_ERROR(CatchTorch([&] { return Loader(*parts, stop).LoadAll(); }));
+  return std::shared_ptr<const Model>(new Model(std::move(parts)));
+}
+
+Model::Model(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Model::~Model() = default;
+
+const ModelConfig& Model::config() const { return parts_->config; }
+const Checkpoint& Model::checkpoint() const { return *parts_->checkpoint; }
+absl::Span<const SiteId> Model::sites() const { return parts_->sites; }
+
+int64_t Model::max_tokens() const {
+  const ModelConfig& c = config();
+  return std::min(c.max_position_count, c.sliding_window.value_or(c.max_position_count));
+}
+
+}  // namespace sasq

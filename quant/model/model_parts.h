@@ -1,0 +1,54 @@
+// The tensors of a model. For the engine alone: whoever includes this includes LibTorch.
+#ifndef SASQ_QUANT_MODEL_MODEL_PARTS_H_
+#define SASQ_QUANT_MODEL_MODEL_PARTS_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <vector>
+
+#include "quant/format/checkpoint.h"
+#include "quant/format/model_config.h"
+#include "quant/format/safetensors.h"
+#include "quant/format/site.h"
+#include "quant/model/model.h"
+
+namespace sasq {
+
+// The linears that read one site, in the order q, k, v or gate, up: their weights
+// [out_features, in_features] as they are stored, and their biases.
+struct SiteLinears {
+  int64_t in_features = 0;
+  int64_t out_features = 0;  // sum over the linears
+  std::vector<TensorView> weights;
+  std::vector<TensorView> biases;  // as many, or none
+};
+
+struct Model::Parts {
+  // Norm weights, float32; the last two [head_dim] are undefined without ModelConfig::qk_norm.
+  struct Layer {
+    at::Tensor input_norm;           // [hidden_size]
+    at::Tensor post_attention_norm;  // [hidden_size]
+    at::Tensor q_norm;
+    at::Tensor k_norm;
+  };
+
+  ModelConfig config;
+  std::unique_ptr<const Checkpoint> checkpoint;
+  std::vector<SiteId> sites;
+  std::vector<Layer> layers;
+  std::vector<SiteLinears> linears;  // in the order of `sites`
+  at::Tensor final_norm;             // [hidden_size]
+  TensorView embeddings;             // [vocab_size, hidden_size]
+  TensorView head;                   // the same shape; the embeddings if they are tied
+};
+
+// Writes the weights of a site, stacked, as float32 [out_features, in_features].
+void CopySiteWeights(const SiteLinears& linears, float* out);
+
+// Their biases [out_features]; empty if there are none.
+std::vector<float> SiteBias(const SiteLinears& linears);
+
+}  // namespace sasq
+
+#endif  // SASQ_QUANT_MODEL_MODEL_PARTS_H_

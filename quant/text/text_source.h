@@ -1,0 +1,32 @@
+// From a file to one text.
+#ifndef SASQ_QUANT_TEXT_TEXT_SOURCE_H_
+#define SASQ_QUANT_TEXT_TEXT_SOURCE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace sasq {
+
+// Longest file that is read.
+inline constexpr int64_t kMaxTextBytes = int64_t{1} << 30;
+
+// How a file becomes one text.
+enum class TextLayout {
+  kPlain,         // the bytes as they are
+  kWikitextRows,  // see JoinWikitextRows
+};
+
+// Reads a file as one text. INVALID_ARGUMENT (INVALID_TEXT), naming the path, if it is missing,
+// unreadable, empty, longer than kMaxTextBytes or not UTF-8; UNAVAILABLE if reading fails.
+absl::StatusOr<std::string> LoadText(const std::string& path, TextLayout layout);
+
+// WikiText as published perplexities read it: the rows of the Hugging Face data set
+// wikitext-2-raw-v1, joined by two newlines. The data set has one row for each line of the file: ""
+// for a line of whitespace only, else the line as it is, its newline included.
+std::string JoinWikitextRows(absl::string_view file);
+
+}  // namespace sasq
+
+#endif  // SASQ_QUANT_TEXT_TEXT_SOURCE_H_

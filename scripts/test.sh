@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds everything and runs the tests. The last lines are ctest's summary.
+#
+# usage: test.sh [--long]
+#   --long  also the C++ tests under the sanitizers, and clang-tidy of the LibTorch sources
+# environment: SASQ_WIKITEXT2_DIR  a folder with wiki.test.raw, for the tests that need WikiText-2
+# shellcheck source=scripts/steps.sh
+. "$(dirname "$0")/steps.sh"
+
+long=0
+case "${1:-}" in
+  "") ;;
+  --long) long=1 ;;
+  *) fail "unknown argument: $1" "usage: test.sh [--long]" ;;
+esac
+cd "$SASQ_ROOT"
+jobs=$(nproc)
+export NINJA_STATUS="    [%f/%t, %es] "
+
+# build PRESET [TARGET...]
+build() {
+  step "Building, preset $1"
+  cmake --preset "$1" --log-level=WARNING
+  cmake --build --preset "$1" --parallel "$jobs" ${2:+--target "${@:2}"}
+}
+
+scripts/install_deps.sh --tests
+step "Model for the tests"
+SASQ_MODEL_DIR=$(scripts/get_model.sh)
+export SASQ_MODEL_DIR
+
+step "Style"
+cmake --preset release --log-level=WARNING -DSASQ_BUILD_TESTS=ON
+ctest --preset release --parallel "$jobs" --label-regex '^style$'
+
+build release
+# Thread safety annotations are clang's: build what has threads with it.
+build clang sasq_common sasq_server sasq_client sasq_worker_loop
+
+if [ "$long" -eq 1 ]; then
+  for preset in asan tsan; do
+    build "$preset"
+    step "Tests, preset $preset"
+    ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|numbers)$'
+  done
+fi
+
+step "Tests"
+exclude='^long$'
+[ "$long" -eq 0 ] || exclude='^$'
+exec ctest --preset release --parallel "$jobs" --label-exclude "$exclude"

@@ -1,0 +1,84 @@
+#include "server/artifact_service.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc_status.h"
+#include "common/status_macros.h"
+#include "server/pulled_stream.h"
+#include "server/rpc_run.h"
+
+namespace sasq {
+namespace {
+
+constexpr int64_t kMaxBlobMessageBytes = 256 << 10;
+
+class BlobStream final : public PulledStream<v1::DownloadBlobResponse> {
+ public:
+  BlobStream(Coordinator& coordinator, Executor& executor, ServerMetrics& metrics,
+             const v1::DownloadBlobRequest& request)
+      : coordinator_(coordinator),
+        executor_(executor),
+        metrics_(metrics),
+        sha256_(request.sha256()),
+        offset_(request.offset()) {}
+
+ private:
+  void Produce() override {
+    const auto self = std::static_pointer_cast<BlobStream>(shared_from_this());
+    if (!executor_.TrySubmit([self] { self->ReadOn(); })) End(ServerBusyStatus());
+  }
+
+  void ReadOn() {
+    absl::StatusOr<std::string> data = NextPiece();
+    if (!data.ok()) return End(data.status());
+    if (data->empty()) return End(absl::OkStatus());
+    metrics_.BlobBytesSent(data->size());
+    v1::DownloadBlobResponse response;
+    response.set_offset(offset_);
+    offset_ += static_cast<int64_t>(data->size());
+    response.set_data(*std::move(data));
+    Send(std::move(response));
+  }
+
+  absl::StatusOr<std::string> NextPiece() {
+    if (reader_ == nullptr) {
+      SASQ_ASSIGN_OR_RETURN(reader_, coordinator_.OpenBlob(sha256_));
+      if (offset_ < 0 || offset_ > reader_->size_bytes()) {
+        return WithReason(
+            absl::OutOfRangeError(absl::StrCat("offset is ", offset_, ", want 0..",
+                                               reader_->size_bytes(), ", the blob's length")),
+            "OFFSET_OUT_OF_RANGE");
+      }
+    }
+    return reader_->Read(offset_, kMaxBlobMessageBytes);
+  }
+
+  Coordinator& coordinator_;
+  Executor& executor_;
+  ServerMetrics& metrics_;
+  const std::string sha256_;
+  // One ReadOn at a time.
+  int64_t offset_;
+  std::unique_ptr<const BlobReader> reader_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ArtifactServiceImpl::GetArtifact(grpc::CallbackServerContext* context,
+                                                           const v1::GetArtifactRequest* request,
+                                                           v1::GetArtifactResponse* response) {
+  return RunUnary(context, executor_, [this, request, response]() -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(*response->mutable_artifact(), coordinator_.GetArtifact(request->name()));
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerWriteReactor<v1::DownloadBlobResponse>* ArtifactServiceImpl::DownloadBlob(
+    grpc::CallbackServerContext* context, const v1::DownloadBlobRequest* request) {
+  return std::make_shared<BlobStream>(coordinator_, executor_, metrics_, *request)->Start();
+}
+
+}  // namespace sasq

@@ -1,0 +1,32 @@
+// sasq.v1.ArtifactService on gRPC.
+#ifndef SASQ_SERVER_ARTIFACT_SERVICE_H_
+#define SASQ_SERVER_ARTIFACT_SERVICE_H_
+
+#include "common/executor.h"
+#include "sasq/v1/artifact_service.grpc.pb.h"
+#include "server/coordinator.h"
+#include "server/server_metrics.h"
+
+namespace sasq {
+
+// Thread-safe. Its arguments outlive it.
+class ArtifactServiceImpl final : public v1::ArtifactService::CallbackService {
+ public:
+  ArtifactServiceImpl(Coordinator& coordinator, Executor& executor, ServerMetrics& metrics)
+      : coordinator_(coordinator), executor_(executor), metrics_(metrics) {}
+
+  grpc::ServerUnaryReactor* GetArtifact(grpc::CallbackServerContext* context,
+                                        const v1::GetArtifactRequest* request,
+                                        v1::GetArtifactResponse* response) override;
+  grpc::ServerWriteReactor<v1::DownloadBlobResponse>* DownloadBlob(
+      grpc::CallbackServerContext* context, const v1::DownloadBlobRequest* request) override;
+
+ private:
+  Coordinator& coordinator_;
+  Executor& executor_;
+  ServerMetrics& metrics_;
+};
+
+}  // namespace sasq
+
+#endif  // SASQ_SERVER_ARTIFACT_SERVICE_H_

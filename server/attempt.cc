@@ -1,0 +1,170 @@
+#include "server/attempt.h"
+
+#include <google/protobuf/util/message_differencer.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "server/names.h"
+#include "server/timestamps.h"
+
+namespace sasq {
+namespace {
+
+constexpr size_t kMaxErrorMessageBytes = 4096;
+
+// At most `max_bytes` of UTF-8, cut between code points.
+std::string Shortened(const std::string& text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+std::string AttemptText(const v1::Job& job) {
+  return absl::StrCat("attempt ", job.attempt_count(), " of ", job.spec().max_attempts());
+}
+
+bool HasAttemptsLeft(const v1::Job& job) { return job.attempt_count() < job.spec().max_attempts(); }
+
+// Rows are told apart by method and first token; a later measurement replaces an earlier one.
+bool MergeRow(const v1::ReportRow& row, v1::Job& job) {
+  for (v1::ReportRow& known : *job.mutable_rows()) {
+    if (known.method() != row.method() || known.first_token() != row.first_token()) continue;
+    if (google::protobuf::util::MessageDifferencer::Equals(known, row)) return false;
+    known = row;
+    return true;
+  }
+  *job.add_rows() = row;
+  return true;
+}
+
+bool MergeProgress(const v1::Progress& progress, v1::Job& job) {
+  v1::Progress taken = progress;
+  const double fraction = taken.fraction();
+  taken.set_fraction(fraction >= 0 ? std::min(fraction, 1.0) : 0);  // NaN becomes 0
+  if (job.has_progress() &&
+      google::protobuf::util::MessageDifferencer::Equals(job.progress(), taken)) {
+    return false;
+  }
+  *job.mutable_progress() = taken;
+  return true;
+}
+
+// Another attempt, or FAILED with `error`.
+absl::Status RetryOrFail(bool retryable, const v1::JobError& error, absl::string_view cause,
+                         absl::Time now, JobChange& change) {
+  v1::Job& job = change.record.job;
+  const bool again = retryable && HasAttemptsLeft(job);
+  const std::string what = absl::StrCat(AttemptText(job), " ended: ", cause);
+  SASQ_RETURN_IF_ERROR(ApplyEvent(again ? JobEvent::kAttemptLost : JobEvent::kFailed, now, change));
+  if (job.state() == v1::JOB_STATE_FAILED) *job.mutable_error() = error;
+  AppendEventToLog(absl::StrCat(what, "; the job is ", JobStateName(job.state())), now, change);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsRetryable(v1::JobFailureReason reason) {
+  switch (reason) {
+    case v1::JOB_FAILURE_REASON_INVALID_MODEL:
+    case v1::JOB_FAILURE_REASON_UNSUPPORTED_MODEL:
+    case v1::JOB_FAILURE_REASON_INVALID_TEXT:
+    case v1::JOB_FAILURE_REASON_INVALID_SPEC:
+    case v1::JOB_FAILURE_REASON_DIVERGED:
+    case v1::JOB_FAILURE_REASON_WORKER_LOST:
+      return false;
+    default:
+      return true;
+  }
+}
+
+absl::Status BeginAttempt(const LeaseTerms& terms, absl::Time now, JobChange& change) {
+  SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kLeased, now, change));
+  JobRecord& record = change.record;
+  record.lease_token = terms.token;
+  record.lease_instance = terms.instance_id;
+  record.lease_expire_time = terms.expire_time;
+  record.job.set_worker(terms.worker_id);
+  record.job.set_attempt_count(record.job.attempt_count() + 1);
+  if (!record.job.has_start_time()) SetTimestamp(now, record.job.mutable_start_time());
+  AppendEventToLog(absl::StrCat(AttemptText(record.job), " began on worker ", terms.worker_id), now,
+                   change);
+  return absl::OkStatus();
+}
+
+void ApplyHeartbeat(const dispatch::v1::HeartbeatRequest& request, absl::Time expire_time,
+                    JobChange& change) {
+  JobRecord& record = change.record;
+  record.lease_expire_time = expire_time;
+  record.lease_confirmed = true;
+  bool seen = request.has_progress() && MergeProgress(request.progress(), record.job);
+  for (const v1::ReportRow& row : request.rows()) seen |= MergeRow(row, record.job);
+  if (seen) CountChange(record);
+  AppendToLog(request.log_data(), change);
+  if (!request.checkpoint().empty()) change.checkpoint = request.checkpoint();
+}
+
+absl::Status ApplyLoss(absl::string_view cause, absl::Time now, JobChange& change) {
+  const v1::Job& job = change.record.job;
+  v1::JobError error;
+  error.set_reason(v1::JOB_FAILURE_REASON_WORKER_LOST);
+  error.set_message(absl::StrCat("all ", job.spec().max_attempts(),
+                                 " attempts lost their worker, the last one ", job.worker(), ": ",
+                                 cause, "; look at the workers' logs and memory"));
+  return RetryOrFail(true, error, absl::StrCat("worker ", job.worker(), " ", cause), now, change);
+}
+
+absl::Status ApplyFailure(const v1::JobError& error, absl::Time now, JobChange& change) {
+  v1::JobError taken = error;
+  if (!v1::JobFailureReason_IsValid(error.reason()) ||
+      error.reason() == v1::JOB_FAILURE_REASON_UNSPECIFIED) {
+    taken.set_reason(v1::JOB_FAILURE_REASON_INTERNAL);
+  }
+  taken.set_message(Shortened(error.message(), kMaxErrorMessageBytes));
+  return RetryOrFail(IsRetryable(taken.reason()), taken,
+                     absl::StrCat(v1::JobFailureReason_Name(taken.reason()), ": ", taken.message()),
+                     now, change);
+}
+
+absl::Status ApplyHandBack(const std::string& checkpoint, absl::Time now, JobChange& change) {
+  v1::Job& job = change.record.job;
+  const std::string what =
+      absl::StrCat(AttemptText(job), " was given back by worker ", job.worker());
+  if (!checkpoint.empty()) change.checkpoint = checkpoint;
+  SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kAttemptLost, now, change));
+  job.set_attempt_count(job.attempt_count() - 1);
+  AppendEventToLog(absl::StrCat(what, "; the job is ", JobStateName(job.state())), now, change);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyCancelConfirmed(absl::Time now, JobChange& change) {
+  SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kCancelConfirmed, now, change));
+  AppendEventToLog("cancelled", now, change);
+  return absl::OkStatus();
+}
+
+absl::Status ApplySuccess(const google::protobuf::RepeatedPtrField<v1::ReportRow>& rows,
+                          const google::protobuf::RepeatedPtrField<v1::Blob>& blobs, absl::Time now,
+                          JobChange& change) {
+  SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kSucceeded, now, change));
+  v1::Job& job = change.record.job;
+  if (job.state() != v1::JOB_STATE_SUCCEEDED) {
+    AppendEventToLog("cancelled; the result that came meanwhile is dropped", now, change);
+    return absl::OkStatus();
+  }
+  *job.mutable_rows() = rows;
+  job.set_artifact(ArtifactName(JobId(job)));
+  job.mutable_progress()->set_fraction(1);
+  job.mutable_progress()->clear_remaining();
+  v1::Artifact& artifact = change.artifact.emplace();
+  artifact.set_name(job.artifact());
+  artifact.set_job(job.name());
+  SetTimestamp(now, artifact.mutable_create_time());
+  *artifact.mutable_blobs() = blobs;
+  AppendEventToLog("the job succeeded", now, change);
+  return absl::OkStatus();
+}
+
+}  // namespace sasq

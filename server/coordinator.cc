@@ -1,0 +1,222 @@
+#include "server/coordinator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "common/rpc_status.h"
+#include "common/sha256.h"
+#include "common/status_macros.h"
+#include "common/uid.h"
+#include "server/names.h"
+#include "server/plan.h"
+#include "server/spec_validation.h"
+#include "server/text_rules.h"
+#include "server/timestamps.h"
+
+namespace sasq {
+namespace {
+
+constexpr size_t kMaxRequestIdBytes = 128;
+constexpr int kDefaultPageSize = 50;
+constexpr int kMaxPageSize = 1000;
+// A page stays well under the 4 MiB that clients take by default.
+constexpr size_t kMaxPageBytes = 2 << 20;
+
+absl::Status CheckRequestId(const std::string& request_id) {
+  if (request_id.size() > kMaxRequestIdBytes) {
+    return FieldViolationsStatus(
+        {{"request_id",
+          absl::StrCat("has ", request_id.size(), " bytes, want at most ", kMaxRequestIdBytes)}},
+        "INVALID_REQUEST");
+  }
+  if (!IsPlainText(request_id)) {
+    return FieldViolationsStatus({{"request_id", "holds control characters, want plain text"}},
+                                 "INVALID_REQUEST");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::JobState>> CheckListRequest(const v1::ListJobsRequest& request) {
+  std::vector<FieldViolation> violations;
+  if (request.page_size() < 0) {
+    violations.push_back(
+        {"page_size", absl::StrCat("is ", request.page_size(), ", want 0..", kMaxPageSize)});
+  }
+  std::vector<v1::JobState> states;
+  for (int i = 0; i < request.states_size(); ++i) {
+    const v1::JobState state = request.states(i);
+    if (!v1::JobState_IsValid(state) || state == v1::JOB_STATE_UNSPECIFIED) {
+      violations.push_back({absl::StrCat("states[", i, "]"),
+                            absl::StrCat("is ", static_cast<int>(state), ", which is no state")});
+    }
+    states.push_back(state);
+  }
+  SASQ_RETURN_IF_ERROR(FieldViolationsStatus(violations, "INVALID_REQUEST"));
+  return states;
+}
+
+absl::Status CheckCancellable(const v1::Job& job) {
+  if (NextJobState(job.state(), JobEvent::kCancelRequested).has_value()) return absl::OkStatus();
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat(job.name(), " has ", JobStateName(job.state()),
+                                                 " already; there is nothing to cancel")),
+      "JOB_ENDED");
+}
+
+}  // namespace
+
+absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const v1::SubmitJobRequest& request) {
+  SASQ_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
+  SASQ_ASSIGN_OR_RETURN(v1::JobSpec spec, CompleteSpec(request.spec()));
+  const double speed = parts_.workers.BestFlopsPerSecond(spec.device_kind(), parts_.clock.Now());
+  SASQ_ASSIGN_OR_RETURN(v1::Plan plan, MakePlan(spec, speed));
+  v1::SubmitJobResponse response;
+  if (request.validate_only()) {
+    *response.mutable_job()->mutable_spec() = std::move(spec);
+    *response.mutable_plan() = std::move(plan);
+    return response;
+  }
+  SASQ_ASSIGN_OR_RETURN(const JobRecord record, InsertJob(std::move(spec), request.request_id()));
+  *response.mutable_job() = ReaderView(parts_, record);
+  return response;
+}
+
+absl::StatusOr<JobRecord> Coordinator::InsertJob(v1::JobSpec spec, const std::string& request_id) {
+  const absl::Time now = parts_.clock.Now();
+  JobChange added;
+  added.record.request_id = request_id;
+  added.record.spec_fingerprint = SpecFingerprint(spec);
+  added.record.queue_time = now;
+  v1::Job& job = added.record.job;
+  job.set_name(JobName(NewUid()));
+  *job.mutable_spec() = std::move(spec);
+  job.set_state(v1::JOB_STATE_QUEUED);
+  job.set_sequence(1);
+  SetTimestamp(now, job.mutable_create_time());
+  AppendEventToLog("job accepted", now, added);
+  SASQ_ASSIGN_OR_RETURN(JobRecord record, parts_.jobs.Insert(added));
+  if (record.job.name() != job.name()) return record;  // a repeat of an earlier call
+  parts_.metrics.JobSubmitted();
+  LogInfo("job_accepted", {{"job", job.name()}, {"model", job.spec().model().uri()}});
+  Announce(parts_, record);
+  return record;
+}
+
+absl::StatusOr<v1::Job> Coordinator::GetJob(absl::string_view name) {
+  SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
+  SASQ_ASSIGN_OR_RETURN(const JobRecord record, parts_.jobs.Get(id));
+  return ReaderView(parts_, record);
+}
+
+absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const v1::ListJobsRequest& request) {
+  SASQ_ASSIGN_OR_RETURN(const std::vector<v1::JobState> states, CheckListRequest(request));
+  int64_t before_position = 0;
+  if (!request.page_token().empty()) {
+    SASQ_ASSIGN_OR_RETURN(before_position, ParsePageToken(request.page_token(), states));
+  }
+  const int page_size = request.page_size() == 0 ? kDefaultPageSize
+                                                 : std::min<int>(request.page_size(), kMaxPageSize);
+  // One more than asked for tells whether there is a next page.
+  SASQ_ASSIGN_OR_RETURN(const std::vector<JobRecord> records,
+                        parts_.jobs.List(states, before_position, page_size + 1));
+  v1::ListJobsResponse response;
+  size_t page_bytes = 0;
+  for (const JobRecord& record : records) {
+    const bool full = response.jobs_size() == page_size ||
+                      (response.jobs_size() > 0 && page_bytes > kMaxPageBytes);
+    if (full) {
+      response.set_next_page_token(MakePageToken(before_position, states));
+      break;
+    }
+    v1::Job job = ReaderView(parts_, record);
+    page_bytes += job.ByteSizeLong();
+    before_position = record.position;
+    *response.add_jobs() = std::move(job);
+  }
+  return response;
+}
+
+absl::StatusOr<v1::Job> Coordinator::CancelJob(absl::string_view name) {
+  SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
+  bool changed = false;
+  SASQ_ASSIGN_OR_RETURN(const JobRecord record,
+                        parts_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
+                          const v1::JobState before = change.record.job.state();
+                          SASQ_RETURN_IF_ERROR(CheckCancellable(change.record.job));
+                          const absl::Time now = parts_.clock.Now();
+                          SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kCancelRequested, now, change));
+                          changed = change.record.job.state() != before;
+                          if (changed) AppendEventToLog("cancel requested", now, change);
+                          return absl::OkStatus();
+                        }));
+  if (changed) {
+    Announce(parts_, record);
+    parts_.events.OnJobLogGrew(record.job.name());
+  }
+  return ReaderView(parts_, record);
+}
+
+absl::Status Coordinator::DeleteJob(absl::string_view name) {
+  SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
+  SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> unreferenced,
+                        parts_.jobs.Delete(id, [](const JobRecord& record) -> absl::Status {
+                          if (IsEndedState(record.job.state())) return absl::OkStatus();
+                          return WithReason(
+                              absl::FailedPreconditionError(absl::StrCat(
+                                  record.job.name(), " is ", JobStateName(record.job.state()),
+                                  "; cancel it and wait for its end before deleting it")),
+                              "JOB_NOT_ENDED");
+                        }));
+  LogInfo("job_deleted", {{"job", name}});
+  parts_.events.OnJobDeleted(name);
+  parts_.blobs.RemoveUnreferenced(unreferenced);
+  return absl::OkStatus();
+}
+
+v1::ListWorkersResponse Coordinator::ListWorkers() {
+  v1::ListWorkersResponse response;
+  for (v1::Worker& worker : parts_.workers.List(parts_.clock.Now())) {
+    *response.add_workers() = std::move(worker);
+  }
+  return response;
+}
+
+absl::StatusOr<LogChunk> Coordinator::ReadJobLog(absl::string_view name, int64_t offset,
+                                                 int64_t max_bytes) {
+  SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
+  SASQ_ASSIGN_OR_RETURN(LogChunk chunk,
+                        parts_.jobs.ReadLog(id, std::max<int64_t>(offset, 0), max_bytes));
+  if (offset < 0 || offset > chunk.log_size_bytes) {
+    return WithReason(
+        absl::OutOfRangeError(absl::StrCat("offset is ", offset, ", want 0..", chunk.log_size_bytes,
+                                           ", the log's length")),
+        "OFFSET_OUT_OF_RANGE");
+  }
+  return chunk;
+}
+
+absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(absl::string_view name) {
+  SASQ_ASSIGN_OR_RETURN(const ArtifactReference reference, ParseArtifactName(name));
+  if (reference.by_job) {
+    SASQ_ASSIGN_OR_RETURN(const JobRecord record, parts_.jobs.Get(reference.id));
+    if (record.job.state() != v1::JOB_STATE_SUCCEEDED) {
+      return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                            record.job.name(), " is ", JobStateName(record.job.state()),
+                            "; a job has an artifact once it SUCCEEDED")),
+                        "JOB_NOT_SUCCEEDED");
+    }
+  }
+  return parts_.jobs.GetArtifact(reference.id);
+}
+
+absl::StatusOr<std::unique_ptr<const BlobReader>> Coordinator::OpenBlob(absl::string_view sha256) {
+  if (!IsSha256Hex(sha256)) {
+    return FieldViolationsStatus({{"sha256", "is not 64 lower-case hexadecimal digits"}},
+                                 "INVALID_DIGEST");
+  }
+  return parts_.blobs.Open(sha256);
+}
+
+}  // namespace sasq

@@ -1,0 +1,45 @@
+// What users ask of the service: submitting, reading, cancelling and deleting jobs, and reading
+// their results. Names in and out are resource names; errors are those of
+// quantization_service.proto and artifact_service.proto.
+#ifndef SASQ_SERVER_COORDINATOR_H_
+#define SASQ_SERVER_COORDINATOR_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sasq/v1/artifact_service.pb.h"
+#include "sasq/v1/quantization_service.pb.h"
+#include "server/coordinator_parts.h"
+
+namespace sasq {
+
+// Blocks on the stores: call it from an executor. Thread-safe.
+class Coordinator {
+ public:
+  explicit Coordinator(const CoordinatorParts& parts) : parts_(parts) {}
+
+  absl::StatusOr<v1::SubmitJobResponse> SubmitJob(const v1::SubmitJobRequest& request);
+  absl::StatusOr<v1::Job> GetJob(absl::string_view name);
+  absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
+  absl::StatusOr<v1::Job> CancelJob(absl::string_view name);
+  absl::Status DeleteJob(absl::string_view name);
+  v1::ListWorkersResponse ListWorkers();
+
+  // At most `max_bytes` of the job's log from `offset`.
+  absl::StatusOr<LogChunk> ReadJobLog(absl::string_view name, int64_t offset, int64_t max_bytes);
+
+  absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view name);
+  absl::StatusOr<std::unique_ptr<const BlobReader>> OpenBlob(absl::string_view sha256);
+
+ private:
+  absl::StatusOr<JobRecord> InsertJob(v1::JobSpec spec, const std::string& request_id);
+
+  const CoordinatorParts parts_;
+};
+
+}  // namespace sasq
+
+#endif  // SASQ_SERVER_COORDINATOR_H_

@@ -1,0 +1,99 @@
+// Where jobs are kept. Every verb is one transaction that is durable when it returns OK, so that a
+// store may be one file under one coordinator or a database under several.
+#ifndef SASQ_SERVER_JOB_STORE_H_
+#define SASQ_SERVER_JOB_STORE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "sasq/v1/artifact_service.pb.h"
+#include "sasq/v1/job.pb.h"
+#include "server/job_record.h"
+
+namespace sasq {
+
+// A job that was leased, and where its attempt goes on from.
+struct LeasedJob {
+  JobRecord record;
+  std::string checkpoint;  // empty: begin anew
+};
+
+// A part of a job's log.
+struct LogChunk {
+  std::string data;
+  int64_t log_size_bytes = 0;  // of the whole log
+  bool job_ended = false;      // the log does not grow any more
+};
+
+// The store at a glance.
+struct JobStats {
+  std::map<v1::JobState, int64_t> count_by_state;
+  absl::Time oldest_queue_time = absl::InfiniteFuture();  // infinite: nothing is queued
+};
+
+// Thread-safe. Ids are those of JobId. Errors of every verb, with their reason (rpc_status.h):
+// NOT_FOUND (JOB_NOT_FOUND) where the verb names a job, UNAVAILABLE (STORE_UNAVAILABLE),
+// RESOURCE_EXHAUSTED (STORAGE_FULL), DATA_LOSS (STORE_DAMAGED).
+class JobStore {
+ public:
+  // Changes a job within a transaction. May be called again when the store retries, so it changes
+  // nothing but its argument. An error rolls back and is what the verb returns.
+  using Change = absl::FunctionRef<absl::Status(JobChange&)>;
+
+  virtual ~JobStore() = default;
+
+  // Stores a new job with its log. If its request id is known: returns the job that has it when the
+  // fingerprints are equal, ALREADY_EXISTS (REQUEST_ID_REUSED) otherwise.
+  virtual absl::StatusOr<JobRecord> Insert(const JobChange& added) = 0;
+
+  virtual absl::StatusOr<JobRecord> Get(absl::string_view id) = 0;
+
+  // At most `limit` jobs in one of `states` (empty: all), newest first, with positions below
+  // `before_position` (0: from the newest).
+  virtual absl::StatusOr<std::vector<JobRecord>> List(const std::vector<v1::JobState>& states,
+                                                      int64_t before_position, int limit) = 0;
+
+  // Reads, changes and writes one job.
+  virtual absl::StatusOr<JobRecord> Update(absl::string_view id, Change change) = 0;
+
+  // The job that was accepted first of those that are QUEUED and run on `device_kind`, changed by
+  // `change`; nullopt where there is none. Two callers never get the same one.
+  virtual absl::StatusOr<std::optional<LeasedJob>> LeaseNext(v1::DeviceKind device_kind,
+                                                             Change change) = 0;
+
+  // The job whose lease this process of this worker holds; nullopt where there is none.
+  virtual absl::StatusOr<std::optional<LeasedJob>> FindLease(absl::string_view worker_id,
+                                                             absl::string_view instance_id) = 0;
+
+  // Ids of at most `limit` jobs whose lease expired at `now` or earlier, longest expired first.
+  virtual absl::StatusOr<std::vector<std::string>> ExpiredLeases(absl::Time now, int limit) = 0;
+
+  // At most `max_bytes` of a job's log from `offset` (>= 0); empty from the log's end on.
+  virtual absl::StatusOr<LogChunk> ReadLog(absl::string_view id, int64_t offset,
+                                           int64_t max_bytes) = 0;
+
+  // NOT_FOUND (ARTIFACT_NOT_FOUND) where the job has none.
+  virtual absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view id) = 0;
+
+  // Deletes a job with its log, checkpoint and artifact if `check` agrees. Returns the digests of
+  // blobs that no artifact refers to any more.
+  virtual absl::StatusOr<std::vector<std::string>> Delete(
+      absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) = 0;
+
+  // Whether an artifact refers to the blob.
+  virtual absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) = 0;
+
+  virtual absl::StatusOr<JobStats> Stats() = 0;
+};
+
+}  // namespace sasq
+
+#endif  // SASQ_SERVER_JOB_STORE_H_

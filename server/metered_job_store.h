@@ -1,0 +1,77 @@
+// Any JobStore with its operations timed and its errors counted.
+#ifndef SASQ_SERVER_METERED_JOB_STORE_H_
+#define SASQ_SERVER_METERED_JOB_STORE_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/clock.h"
+#include "server/job_store.h"
+#include "server/server_metrics.h"
+
+namespace sasq {
+
+// Thread-safe. `inner` and `metrics` outlive this.
+class MeteredJobStore final : public JobStore {
+ public:
+  MeteredJobStore(JobStore& inner, ServerMetrics& metrics) : inner_(inner), metrics_(metrics) {}
+
+  absl::StatusOr<JobRecord> Insert(const JobChange& added) override {
+    return Meter("insert", [&] { return inner_.Insert(added); });
+  }
+  absl::StatusOr<JobRecord> Get(absl::string_view id) override {
+    return Meter("get", [&] { return inner_.Get(id); });
+  }
+  absl::StatusOr<std::vector<JobRecord>> List(const std::vector<v1::JobState>& states,
+                                              int64_t before_position, int limit) override {
+    return Meter("list", [&] { return inner_.List(states, before_position, limit); });
+  }
+  absl::StatusOr<JobRecord> Update(absl::string_view id, Change change) override {
+    return Meter("update", [&] { return inner_.Update(id, change); });
+  }
+  absl::StatusOr<std::optional<LeasedJob>> LeaseNext(v1::DeviceKind device_kind,
+                                                     Change change) override {
+    return Meter("lease_next", [&] { return inner_.LeaseNext(device_kind, change); });
+  }
+  absl::StatusOr<std::optional<LeasedJob>> FindLease(absl::string_view worker_id,
+                                                     absl::string_view instance_id) override {
+    return Meter("find_lease", [&] { return inner_.FindLease(worker_id, instance_id); });
+  }
+  absl::StatusOr<std::vector<std::string>> ExpiredLeases(absl::Time now, int limit) override {
+    return Meter("expired_leases", [&] { return inner_.ExpiredLeases(now, limit); });
+  }
+  absl::StatusOr<LogChunk> ReadLog(absl::string_view id, int64_t offset,
+                                   int64_t max_bytes) override {
+    return Meter("read_log", [&] { return inner_.ReadLog(id, offset, max_bytes); });
+  }
+  absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view id) override {
+    return Meter("get_artifact", [&] { return inner_.GetArtifact(id); });
+  }
+  absl::StatusOr<std::vector<std::string>> Delete(
+      absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) override {
+    return Meter("delete", [&] { return inner_.Delete(id, check); });
+  }
+  absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override {
+    return Meter("is_blob_referenced", [&] { return inner_.IsBlobReferenced(sha256); });
+  }
+  absl::StatusOr<JobStats> Stats() override {
+    return Meter("stats", [&] { return inner_.Stats(); });
+  }
+
+ private:
+  template <typename Operation>
+  auto Meter(const std::string& name, Operation operation) -> decltype(operation()) {
+    const Stopwatch stopwatch;
+    auto result = operation();
+    metrics_.StoreOperation(name, absl::Seconds(stopwatch.Seconds()), result.status());
+    return result;
+  }
+
+  JobStore& inner_;
+  ServerMetrics& metrics_;
+};
+
+}  // namespace sasq
+
+#endif  // SASQ_SERVER_METERED_JOB_STORE_H_

@@ -1,0 +1,130 @@
+#include "server/plan.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "common/file.h"
+#include "common/rpc_status.h"
+#include "quant/format/model_config.h"
+#include "server/spec_validation.h"
+#include "server/timestamps.h"
+
+namespace sasq {
+namespace {
+
+constexpr int64_t kMaxConfigBytes = 1 << 20;
+constexpr int64_t kBytesPerToken = 4;
+constexpr int kSitesPerLayer = 4;
+
+// Tokens of one stage and their cost.
+struct Cost {
+  int64_t token_count = 0;
+  double flop_count = 0;
+};
+
+double ForwardFlops(const ModelConfig& config, int64_t tokens, int64_t window_tokens) {
+  const double products = 2.0 * static_cast<double>(config.LinearParameterCount() +
+                                                    config.vocab_size * config.hidden_size);
+  const double attention = 2.0 * static_cast<double>(config.layer_count) *
+                           static_cast<double>(config.head_count * config.head_dim) *
+                           static_cast<double>(window_tokens);
+  return static_cast<double>(tokens) * (products + attention);
+}
+
+void AddStage(const ModelConfig& config, int64_t tokens, int64_t window_tokens, int passes,
+              Cost& cost) {
+  cost.token_count += tokens;
+  cost.flop_count += passes * ForwardFlops(config, tokens, window_tokens);
+}
+
+std::vector<v1::Recipe> AllRecipes(const v1::JobSpec& spec) {
+  std::vector<v1::Recipe> recipes(spec.baselines().begin(), spec.baselines().end());
+  recipes.push_back(spec.recipe());
+  return recipes;
+}
+
+int64_t EvaluationTokens(const v1::JobSpec& spec) {
+  const int64_t window_tokens = spec.evaluation().window_tokens();
+  if (spec.evaluation().window_count() > 0) {
+    return window_tokens * spec.evaluation().window_count();
+  }
+  struct stat info;
+  if (::stat(PathOfUri(spec.evaluation_text().uri()).c_str(), &info) != 0) return 0;
+  return info.st_size / kBytesPerToken / window_tokens * window_tokens;
+}
+
+Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config) {
+  Cost cost;
+  const std::vector<v1::Recipe> recipes = AllRecipes(spec);
+  std::set<v1::FirstToken> calibrated;
+  const int64_t evaluation_tokens = EvaluationTokens(spec);
+  for (const v1::Recipe& recipe : recipes) {
+    if (HasStaticScales(recipe.method())) calibrated.insert(recipe.first_token());
+    if (recipe.method() == v1::METHOD_SASQ) {
+      const int64_t window = recipe.training().window_tokens();
+      AddStage(config, recipe.training().step_count() * window, window, 2, cost);
+    }
+    AddStage(config, evaluation_tokens, spec.evaluation().window_tokens(), 1, cost);
+  }
+  const int64_t window = spec.calibration().window_tokens();
+  const int64_t tokens =
+      static_cast<int64_t>(calibrated.size()) * window * spec.calibration().window_count();
+  AddStage(config, tokens, window, 1, cost);
+  return cost;
+}
+
+int64_t PeakMemory(const v1::JobSpec& spec, const ModelConfig& config) {
+  int64_t training_tokens = 0;
+  for (const v1::Recipe& recipe : AllRecipes(spec)) {
+    training_tokens = std::max<int64_t>(training_tokens, recipe.training().window_tokens());
+  }
+  const int64_t wide = 8 * config.hidden_size + 4 * config.intermediate_size;
+  const int64_t attention = 2 * config.head_count * config.head_dim;
+  const int64_t training =
+      4 * training_tokens * (config.layer_count * (wide + attention) + 3 * config.vocab_size);
+  const int64_t evaluation =
+      4 * std::max<int64_t>(spec.evaluation().window_tokens(), spec.calibration().window_tokens()) *
+      (wide + config.vocab_size);
+  return 4 * config.ParameterCount() + config.LinearParameterCount() +
+         std::max(training, evaluation);
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_second) {
+  v1::Plan plan;
+  const std::string path = absl::StrCat(PathOfUri(spec.model().uri()), "/config.json");
+  const absl::StatusOr<std::string> json = ReadFile(path, kMaxConfigBytes);
+  if (!json.ok()) return plan;  // the worker may see what this machine does not
+  const absl::StatusOr<ModelConfig> config = ParseModelConfig(*json, path);
+  if (!config.ok()) {
+    return FieldViolationsStatus(
+        {{"spec.model.uri",
+          absl::StrCat("names a model that cannot be quantized: ", config.status().message())}},
+        "INVALID_SPEC");
+  }
+  if (const std::vector<FieldViolation> wrong = CheckWindows(spec, config->max_position_count);
+      !wrong.empty()) {
+    return FieldViolationsStatus(wrong, "INVALID_SPEC");
+  }
+  const Cost cost = JobCost(spec, *config);
+  plan.set_model_readable(true);
+  plan.set_architecture(std::string(ArchitectureName(config->architecture)));
+  plan.set_parameter_count(config->ParameterCount());
+  plan.set_site_count(static_cast<int32_t>(config->layer_count * kSitesPerLayer));
+  plan.set_token_count(cost.token_count);
+  plan.set_flop_count(cost.flop_count);
+  plan.set_memory_bytes(PeakMemory(spec, *config));
+  if (flops_per_second > 0) {
+    SetDuration(absl::Seconds(cost.flop_count / flops_per_second), plan.mutable_duration());
+  }
+  return plan;
+}
+
+}  // namespace sasq

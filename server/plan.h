@@ -1,0 +1,34 @@
+// What a job would cost, from the model's configuration alone.
+#ifndef SASQ_SERVER_PLAN_H_
+#define SASQ_SERVER_PLAN_H_
+
+#include "absl/status/statusor.h"
+#include "sasq/v1/job_spec.pb.h"
+#include "sasq/v1/quantization_service.pb.h"
+
+namespace sasq {
+
+// The plan of a completed spec; model_readable is false where config.json cannot be read here.
+// `flops_per_second` is the speed of the worker that the duration is estimated for; 0: no worker.
+// INVALID_ARGUMENT (INVALID_SPEC) if the architecture is not known, config.json is wrong, or a
+// window is longer than the model's context.
+//
+// Floating point operations (a multiply-add is two), with P the weights of all linears and of
+// lm_head, L layers, A = head_count * head_dim, and T tokens in a window:
+//   forward, a token:           2 P + 2 L A T   (T / 2 keys on average, for scores and for values)
+//   forward and backward:       twice that: weights get no gradient, so a product has one backward
+//                               product, that of its input
+// over the tokens of: calibration once for each first_token that a static method uses; training
+// steps of every METHOD_SASQ; evaluation once for every row. Where all windows of the evaluation
+// text are wanted, its tokens are estimated from its size at 4 bytes a token.
+//
+// Memory, bytes, of the stage that needs most:
+//   weights     4 a parameter (float32) + 1 a linear's weight (INT8)
+//   training    4 T (L (8 hidden + 4 intermediate + 2 A) + 3 vocabulary): what backward keeps, and
+//               logits with their gradient
+//   evaluation  4 T (8 hidden + 4 intermediate + vocabulary)
+absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_second);
+
+}  // namespace sasq
+
+#endif  // SASQ_SERVER_PLAN_H_

@@ -1,0 +1,101 @@
+// sasqd: the coordinator. Keeps jobs, leases them to workers, serves their results.
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/signals.h"
+#include "server/server.h"
+
+namespace {
+
+// Exit codes of sasq programs: 2 usage, 5 unavailable.
+constexpr int kUsage = 2;
+constexpr int kUnavailable = 5;
+
+struct Flags {
+  sasq::Server::Options server;
+  std::string lease_duration = "30s";
+  std::string heartbeat_interval = "1s";
+  std::string log_level = "info";
+  std::string port_file;
+};
+
+void Declare(CLI::App& app, Flags& flags) {
+  app.set_version_flag("--version", std::string(sasq::Version()));
+  app.add_option("--listen_address", flags.server.listen_address,
+                 "host:port of the gRPC API; port 0 for any")
+      ->capture_default_str();
+  app.add_option("--metrics_address", flags.server.metrics_address,
+                 "host:port of GET /metrics; empty for none")
+      ->capture_default_str();
+  app.add_option("--data_dir", flags.server.data_folder,
+                 "folder of the job database and the artifacts; made if missing")
+      ->required();
+  app.add_option("--lease_duration", flags.lease_duration,
+                 "how long a worker may be silent before its job goes to another")
+      ->capture_default_str();
+  app.add_option("--heartbeat_interval", flags.heartbeat_interval,
+                 "how often a worker reports; a cancel reaches it as fast")
+      ->capture_default_str();
+  app.add_option("--log_level", flags.log_level, "info, warning, error or off")
+      ->capture_default_str();
+  app.add_option("--port_file", flags.port_file,
+                 "file to write the ports to, as {\"grpc\": N, \"metrics\": N}, once they listen");
+  app.add_flag("--insecure", flags.server.insecure,
+               "listen on addresses that other machines reach, without TLS or authentication");
+}
+
+int Fail(int code, absl::string_view message) {
+  std::fprintf(stderr, "sasqd: %s\n", std::string(message).c_str());
+  return code;
+}
+
+int Run(Flags& flags) {
+  if (absl::Status status = sasq::SetLogLevel(flags.log_level); !status.ok()) {
+    return Fail(kUsage, absl::StrCat("--log_level: ", status.message()));
+  }
+  if (!absl::ParseDuration(flags.lease_duration, &flags.server.leases.lease_duration) ||
+      !absl::ParseDuration(flags.heartbeat_interval, &flags.server.leases.heartbeat_interval)) {
+    return Fail(kUsage,
+                "--lease_duration and --heartbeat_interval want a number with a unit, "
+                "such as 30s or 500ms");
+  }
+  sasq::BlockStopSignals();
+  absl::StatusOr<std::unique_ptr<sasq::Server>> server = sasq::Server::Create(flags.server);
+  if (!server.ok()) {
+    return Fail(absl::IsInvalidArgument(server.status()) ? kUsage : kUnavailable,
+                server.status().message());
+  }
+  if (!flags.port_file.empty()) {
+    const std::string ports = absl::StrCat("{\"grpc\": ", (*server)->port(),
+                                           ", \"metrics\": ", (*server)->metrics_port(), "}\n");
+    if (absl::Status status = sasq::WriteFileDurably(flags.port_file, ports); !status.ok()) {
+      return Fail(kUnavailable, status.message());
+    }
+  }
+  const int signal = sasq::WaitForStopSignal();
+  sasq::LogInfo("stopping", {{"signal", signal}});
+  (*server)->Shutdown();
+  sasq::LogInfo("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("sasqd: keeps quantization jobs, leases them to workers and serves their results.");
+  Flags flags;
+  Declare(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  return Run(flags);
+}

@@ -1,0 +1,251 @@
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <atomic>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/mutex.h"
+#include "common/status_macros.h"
+#include "server/artifact_service.h"
+#include "server/blob_keeper.h"
+#include "server/coordinator.h"
+#include "server/data_folder.h"
+#include "server/dispatch_service.h"
+#include "server/folder_blob_store.h"
+#include "server/lease_queue.h"
+#include "server/metered_job_store.h"
+#include "server/quantization_service.h"
+#include "server/rpc_metrics.h"
+#include "server/server_metrics.h"
+#include "server/sqlite_job_store.h"
+#include "server/watch_hub.h"
+#include "server/worker_registry.h"
+
+namespace sasq {
+namespace {
+
+// The largest message is a CompleteTask with 8 MiB of files; the rest is slack for its rows.
+constexpr int kMaxReceiveBytes = 10 << 20;
+constexpr int kMaxSendBytes = 4 << 20;
+constexpr int kMaxStreamsPerConnection = 10'000;
+constexpr absl::Duration kKeepaliveTime = absl::Seconds(30);
+constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
+// Clients may ping this often, also while they have no call.
+constexpr absl::Duration kMinClientPing = absl::Seconds(5);
+constexpr absl::Duration kQueueTick = absl::Milliseconds(100);
+constexpr absl::Duration kLeaseTick = absl::Seconds(1);
+
+constexpr const char* kServiceNames[] = {"", "sasq.v1.QuantizationService",
+                                         "sasq.v1.ArtifactService",
+                                         "sasq.dispatch.v1.DispatchService"};
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+absl::Status CheckOptions(const Server::Options& options) {
+  if (options.data_folder.empty()) {
+    return absl::InvalidArgumentError("--data_dir is empty, want a folder to keep jobs in");
+  }
+  if (options.leases.lease_duration < 3 * options.leases.heartbeat_interval ||
+      options.leases.heartbeat_interval <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--lease_duration is ", absl::FormatDuration(options.leases.lease_duration),
+        " and --heartbeat_interval ", absl::FormatDuration(options.leases.heartbeat_interval),
+        ", want an interval above 0 and a lease of at least three"));
+  }
+  for (const std::string& address : {options.listen_address, options.metrics_address}) {
+    if (options.insecure || address.empty() || IsLoopbackAddress(address)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        address,
+        " can be reached from other machines, and this version has neither TLS nor "
+        "authentication: anyone could submit jobs and read results; listen on 127.0.0.1, or say "
+        "--insecure if the network keeps strangers out"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsLoopbackAddress(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) return true;
+  const size_t colon = address.rfind(':');
+  absl::string_view host = address.substr(0, colon);
+  if (host == "localhost" || host == "[::1]" || host == "::1") return true;
+  // Four numbers, the first of them 127: no name that only begins so.
+  return absl::StartsWith(host, "127.") &&
+         host.find_first_not_of("0123456789.") == absl::string_view::npos;
+}
+
+class Server::Impl {
+ public:
+  explicit Impl(const Options& options)
+      : options_(options),
+        metrics_(registry_),
+        workers_(options.leases.lease_duration),
+        hub_([this] { queue_->Wake(); }) {}
+  ~Impl() { Shutdown(); }
+
+  absl::Status Start() {
+    SASQ_ASSIGN_OR_RETURN(data_folder_, DataFolder::Open(options_.data_folder));
+    SASQ_ASSIGN_OR_RETURN(store_,
+                          SqliteJobStore::Create({.path = data_folder_->database_path(),
+                                                  .reader_count = options_.executor.thread_count,
+                                                  .busy_timeout = options_.store_busy_timeout}));
+    SASQ_ASSIGN_OR_RETURN(blobs_, FolderBlobStore::Create(data_folder_->blob_folder()));
+    jobs_ = std::make_unique<MeteredJobStore>(*store_, metrics_);
+    keeper_ = std::make_unique<BlobKeeper>(*blobs_, *jobs_, metrics_);
+    SASQ_RETURN_IF_ERROR(keeper_->RemoveOrphans());
+    executor_ = std::make_unique<Executor>(options_.executor);
+    const CoordinatorParts parts = {*options_.clock, *jobs_, *keeper_, workers_, hub_, metrics_};
+    coordinator_ = std::make_unique<Coordinator>(parts);
+    leases_ = std::make_unique<LeaseManager>(parts, options_.leases);
+    queue_ = std::make_unique<LeaseQueue>(*leases_, parts, *executor_);
+    const StreamParts streams = {*coordinator_, hub_, *executor_};
+    quantization_service_ = std::make_unique<QuantizationServiceImpl>(streams);
+    artifact_service_ = std::make_unique<ArtifactServiceImpl>(*coordinator_, *executor_, metrics_);
+    dispatch_service_ = std::make_unique<DispatchServiceImpl>(*leases_, *queue_, parts, *executor_);
+    SASQ_RETURN_IF_ERROR(leases_->Tick(options_.clock->Now()));
+    SASQ_RETURN_IF_ERROR(StartGrpc());
+    if (!options_.metrics_address.empty()) {
+      SASQ_ASSIGN_OR_RETURN(metrics_port_, registry_.Serve(options_.metrics_address));
+    }
+    ticker_ = std::thread([this] { RunTicker(); });
+    return absl::OkStatus();
+  }
+
+  void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      MutexLock lock(&mutex_);
+      if (stopping_) return;
+      stopping_ = true;
+      stop_.SignalAll();
+    }
+    if (ticker_.joinable()) ticker_.join();
+    if (grpc_ != nullptr) {
+      if (grpc_->GetHealthCheckService() != nullptr) grpc_->GetHealthCheckService()->Shutdown();
+      queue_->Shutdown();
+      hub_.Shutdown();
+      grpc_->Shutdown(absl::ToChronoTime(absl::Now() + options_.drain_timeout));
+      grpc_->Wait();
+    }
+    if (executor_ != nullptr) executor_->Stop();
+  }
+
+  int port() const { return port_; }
+  int metrics_port() const { return metrics_port_; }
+
+ private:
+  absl::Status StartGrpc() {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(options_.listen_address, grpc::InsecureServerCredentials(), &port_);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                               Milliseconds(kMinClientPing));
+    builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+    builder.SetMaxSendMessageSize(kMaxSendBytes);
+    builder.RegisterService(quantization_service_.get());
+    builder.RegisterService(artifact_service_.get());
+    builder.RegisterService(dispatch_service_.get());
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+    creators.push_back(MakeRpcMetrics(metrics_));
+    builder.experimental().SetInterceptorCreators(std::move(creators));
+    grpc_ = builder.BuildAndStart();
+    if (grpc_ == nullptr || port_ == 0) {
+      return absl::UnavailableError(
+          absl::StrCat("cannot listen on ", options_.listen_address,
+                       "; is the port taken? Choose another --listen_address"));
+    }
+    for (const char* name : kServiceNames) {
+      grpc_->GetHealthCheckService()->SetServingStatus(name, true);
+    }
+    return absl::OkStatus();
+  }
+
+  // Drives what happens by time alone. Never blocks on a store: that work goes to the executor.
+  void RunTicker() ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::Time next_lease_tick = absl::InfinitePast();
+    while (true) {
+      {
+        MutexLock lock(&mutex_);
+        if (!stopping_) stop_.WaitFor(&mutex_, kQueueTick);
+        if (stopping_) return;
+      }
+      queue_->Tick(options_.clock->Now());
+      const absl::Time now = Clock::Real()->Now();
+      if (now < next_lease_tick || lease_tick_runs_.load()) continue;
+      next_lease_tick = now + kLeaseTick;
+      lease_tick_runs_.store(true);
+      const bool accepted = executor_->TrySubmit([this] {
+        const absl::Status status = leases_->Tick(options_.clock->Now());
+        if (!status.ok()) LogError("lease_tick_failed", {{"error", status}});
+        lease_tick_runs_.store(false);
+      });
+      if (!accepted) lease_tick_runs_.store(false);
+    }
+  }
+
+  // In the order of their making: what comes later uses what comes earlier.
+  const Options options_;
+  MetricRegistry registry_;
+  ServerMetrics metrics_;
+  WorkerRegistry workers_;
+  std::unique_ptr<DataFolder> data_folder_;
+  std::unique_ptr<SqliteJobStore> store_;
+  std::unique_ptr<FolderBlobStore> blobs_;
+  std::unique_ptr<MeteredJobStore> jobs_;
+  std::unique_ptr<BlobKeeper> keeper_;
+  WatchHub hub_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Coordinator> coordinator_;
+  std::unique_ptr<LeaseManager> leases_;
+  std::unique_ptr<LeaseQueue> queue_;
+  std::unique_ptr<QuantizationServiceImpl> quantization_service_;
+  std::unique_ptr<ArtifactServiceImpl> artifact_service_;
+  std::unique_ptr<DispatchServiceImpl> dispatch_service_;
+  std::unique_ptr<grpc::Server> grpc_;
+  int port_ = 0;
+  int metrics_port_ = 0;
+  std::thread ticker_;
+  std::atomic<bool> lease_tick_runs_{false};
+
+  Mutex mutex_;
+  CondVar stop_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
+  SASQ_RETURN_IF_ERROR(CheckOptions(options));
+  auto impl = std::make_unique<Impl>(options);
+  SASQ_RETURN_IF_ERROR(impl->Start());
+  LogInfo("serving", {{"grpc_port", impl->port()},
+                      {"metrics_port", impl->metrics_port()},
+                      {"data_dir", options.data_folder},
+                      {"version", Version()}});
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+int Server::port() const { return impl_->port(); }
+int Server::metrics_port() const { return impl_->metrics_port(); }
+void Server::Shutdown() { impl_->Shutdown(); }
+
+}  // namespace sasq

@@ -1,0 +1,58 @@
+// The coordinator as one object: stores, domain logic, gRPC and metrics, wired and running.
+#ifndef SASQ_SERVER_SERVER_H_
+#define SASQ_SERVER_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "common/executor.h"
+#include "server/lease_manager.h"
+
+namespace sasq {
+
+// Runs from Create to its destruction. Thread-safe.
+class Server {
+ public:
+  struct Options {
+    std::string listen_address = "127.0.0.1:7433";   // of gRPC, host:port; port 0: any
+    std::string metrics_address = "127.0.0.1:7434";  // of GET /metrics; empty: none
+    std::string data_folder;                         // required
+    bool insecure = false;  // listen on addresses that other machines reach, without TLS
+    LeaseManager::Options leases;
+    Executor::Options executor = {.thread_count = 4, .max_queued = 10'000};  // store operations
+    absl::Duration store_busy_timeout = absl::Seconds(10);  // for locks of other processes
+    absl::Duration drain_timeout = absl::Seconds(5);  // calls in flight at Shutdown get as long
+    const Clock* clock = Clock::Real();
+  };
+
+  // Listens when it returns. INVALID_ARGUMENT for an option, FAILED_PRECONDITION if another
+  // process has the data folder, UNAVAILABLE if an address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<Server>> Create(const Options& options);
+  // Shuts down.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int port() const;          // of gRPC
+  int metrics_port() const;  // 0: none
+
+  // Ends streams and polls with UNAVAILABLE (SERVER_SHUTDOWN), lets other calls finish within
+  // drain_timeout, then stops. May be called again.
+  void Shutdown();
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Whether only this machine reaches `address` (host:port): localhost, 127.0.0.0/8, ::1, unix:.
+bool IsLoopbackAddress(absl::string_view address);
+
+}  // namespace sasq
+
+#endif  // SASQ_SERVER_SERVER_H_

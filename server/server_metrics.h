@@ -1,0 +1,49 @@
+// The coordinator's metrics, by name. docs: every metric says what it is on its own page.
+#ifndef SASQ_SERVER_SERVER_METRICS_H_
+#define SASQ_SERVER_SERVER_METRICS_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/metrics.h"
+#include "sasq/v1/quantization_service.pb.h"
+#include "server/job_store.h"
+
+namespace sasq {
+
+// Thread-safe.
+class ServerMetrics {
+ public:
+  // `registry` outlives this.
+  explicit ServerMetrics(MetricRegistry& registry);
+
+  void JobSubmitted();
+  void AttemptBegan(absl::Duration queue_wait);
+  void LeaseExpired();
+  // Counts an ended job by outcome and reason, and its time from first start to end.
+  void JobEnded(const v1::Job& job);
+
+  // Sets the gauges that are read from the store and the registry now and then.
+  void SetJobs(const JobStats& stats, absl::Time now);
+  void SetWorkers(const std::vector<v1::Worker>& workers);
+  void SetBlobBytes(int64_t size_bytes);
+  void SetLeasePolls(size_t count);
+
+  void BlobBytesSent(size_t size_bytes);
+  // `operation` is the verb of JobStore or BlobStore.
+  void StoreOperation(const std::string& operation, absl::Duration duration,
+                      const absl::Status& status);
+  // `method` is service and method, `code` a gRPC code in words.
+  void RpcEnded(const std::string& method, const std::string& code, absl::Duration duration);
+  void StreamOpened(const std::string& method, int change);
+
+ private:
+  MetricRegistry& registry_;
+};
+
+}  // namespace sasq
+
+#endif  // SASQ_SERVER_SERVER_METRICS_H_

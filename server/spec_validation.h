@@ -1,0 +1,34 @@
+// Checks a spec and writes every default into it, as the comments of job_spec.proto say.
+#ifndef SASQ_SERVER_SPEC_VALIDATION_H_
+#define SASQ_SERVER_SPEC_VALIDATION_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/rpc_status.h"
+#include "sasq/v1/job_spec.pb.h"
+
+namespace sasq {
+
+// The spec with every default written out; completing it again changes nothing. INVALID_ARGUMENT
+// (INVALID_SPEC) with one violation per wrong field, paths from `spec.` on.
+absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec);
+
+// The windows of a completed spec that are longer than the model's context.
+std::vector<FieldViolation> CheckWindows(const v1::JobSpec& spec, int64_t max_position_count);
+
+// The path in `file:/path`, of a URI that CompleteSpec accepted.
+std::string PathOfUri(absl::string_view uri);
+
+// Whether a method learns or measures one static scale per site.
+bool HasStaticScales(v1::Method method);
+
+// SHA-256 of a completed spec: equal for equal specs.
+std::string SpecFingerprint(const v1::JobSpec& spec);
+
+}  // namespace sasq
+
+#endif  // SASQ_SERVER_SPEC_VALIDATION_H_

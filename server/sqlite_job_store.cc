@@ -1,0 +1,413 @@
+#include "server/sqlite_job_store.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc_status.h"
+#include "common/status_macros.h"
+#include "server/sqlite_schema.h"
+
+namespace sasq {
+namespace {
+
+// Columns of a JobRecord in the order that ReadRecord expects.
+#define SASQ_JOB_COLUMNS                                                                \
+  "position, request_id, spec_fingerprint, queue_time, log_size_bytes, log_truncated, " \
+  "lease_token, lease_instance, lease_confirmed, lease_expire_time, completed_token, job"
+
+absl::StatusOr<JobRecord> ReadRecord(const SqliteStatement& row) {
+  JobRecord record;
+  record.position = row.Int(0);
+  record.request_id = row.Bytes(1);
+  record.spec_fingerprint = row.Bytes(2);
+  record.queue_time = row.Time(3);
+  record.log_size_bytes = row.Int(4);
+  record.log_truncated = row.Int(5) != 0;
+  record.lease_token = row.Bytes(6);
+  record.lease_instance = row.Bytes(7);
+  record.lease_confirmed = row.Int(8) != 0;
+  record.lease_expire_time = row.Time(9);
+  record.completed_token = row.Bytes(10);
+  if (!record.job.ParseFromString(row.Bytes(11))) {
+    return WithReason(
+        absl::DataLossError(absl::StrCat("the stored job at position ", record.position,
+                                         " cannot be read; restore the database from a backup")),
+        "STORE_DAMAGED");
+  }
+  return record;
+}
+
+absl::Status JobNotFound(absl::string_view id) {
+  return WithReason(absl::NotFoundError(absl::StrCat("there is no job `jobs/", id,
+                                                     "`; ListJobs shows those there are")),
+                    "JOB_NOT_FOUND");
+}
+
+absl::StatusOr<JobRecord> ReadJob(SqliteConnection& connection, absl::string_view id) {
+  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                        connection.Prepare("SELECT " SASQ_JOB_COLUMNS " FROM jobs WHERE id = ?"));
+  SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
+  if (!found) return JobNotFound(id);
+  return ReadRecord(statement);
+}
+
+absl::Status WriteLog(SqliteConnection& connection, absl::string_view id, JobChange& change) {
+  if (change.log.empty()) return absl::OkStatus();
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("INSERT INTO job_logs (job_id, start_offset, data) VALUES (?, ?, ?)"));
+  SASQ_RETURN_IF_ERROR(
+      statement.BindText(id).Bind(change.record.log_size_bytes).BindBlob(change.log).Run());
+  change.record.log_size_bytes += static_cast<int64_t>(change.log.size());
+  return absl::OkStatus();
+}
+
+absl::Status WriteCheckpoint(SqliteConnection& connection, absl::string_view id,
+                             const std::string& checkpoint) {
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare(
+          checkpoint.empty()
+              ? "DELETE FROM job_checkpoints WHERE job_id = ?"
+              : "INSERT OR REPLACE INTO job_checkpoints (job_id, data) VALUES (?, ?)"));
+  statement.BindText(id);
+  if (!checkpoint.empty()) statement.BindBlob(checkpoint);
+  return statement.Run();
+}
+
+absl::StatusOr<std::string> ReadCheckpoint(SqliteConnection& connection, absl::string_view id) {
+  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                        connection.Prepare("SELECT data FROM job_checkpoints WHERE job_id = ?"));
+  SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
+  return found ? statement.Bytes(0) : std::string();
+}
+
+absl::Status WriteArtifact(SqliteConnection& connection, absl::string_view id,
+                           const v1::Artifact& artifact) {
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("INSERT INTO artifacts (job_id, artifact) VALUES (?, ?)"));
+  SASQ_RETURN_IF_ERROR(statement.BindText(id).BindBlob(artifact.SerializeAsString()).Run());
+  for (const v1::Blob& blob : artifact.blobs()) {
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement reference,
+        connection.Prepare("INSERT OR IGNORE INTO artifact_blobs (job_id, sha256) VALUES (?, ?)"));
+    SASQ_RETURN_IF_ERROR(reference.BindText(id).BindText(blob.sha256()).Run());
+  }
+  return absl::OkStatus();
+}
+
+// Binds the columns that change in a job's life, in the order of the statements below.
+SqliteStatement& BindMutable(const JobRecord& record, SqliteStatement& statement) {
+  statement.Bind(record.job.state())
+      .BindTime(record.queue_time)
+      .Bind(record.log_size_bytes)
+      .Bind(record.log_truncated ? 1 : 0)
+      .BindText(record.lease_token);
+  if (record.job.worker().empty()) {
+    statement.BindNull();
+  } else {
+    statement.BindText(record.job.worker());
+  }
+  return statement.BindText(record.lease_instance)
+      .Bind(record.lease_confirmed ? 1 : 0)
+      .BindTime(record.lease_expire_time)
+      .BindText(record.completed_token)
+      .BindBlob(record.job.SerializeAsString());
+}
+
+absl::Status WriteChange(SqliteConnection& connection, JobChange& change) {
+  const std::string id = JobId(change.record.job);
+  SASQ_RETURN_IF_ERROR(WriteLog(connection, id, change));
+  if (change.checkpoint.has_value()) {
+    SASQ_RETURN_IF_ERROR(WriteCheckpoint(connection, id, *change.checkpoint));
+  }
+  if (change.artifact.has_value()) {
+    SASQ_RETURN_IF_ERROR(WriteArtifact(connection, id, *change.artifact));
+  }
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("UPDATE jobs SET state = ?, queue_time = ?, log_size_bytes = ?, "
+                         "log_truncated = ?, lease_token = ?, lease_worker = ?, "
+                         "lease_instance = ?, lease_confirmed = ?, lease_expire_time = ?, "
+                         "completed_token = ?, job = ? WHERE id = ?"));
+  return BindMutable(change.record, statement).BindText(id).Run();
+}
+
+}  // namespace
+
+void SqliteJobStore::Pool::Add(std::unique_ptr<SqliteConnection> connection) {
+  MutexLock lock(&mutex_);
+  idle_.push_back(std::move(connection));
+  returned_.Signal();
+}
+
+std::unique_ptr<SqliteConnection> SqliteJobStore::Pool::Borrow() {
+  MutexLock lock(&mutex_);
+  while (idle_.empty()) returned_.Wait(&mutex_);
+  std::unique_ptr<SqliteConnection> connection = std::move(idle_.back());
+  idle_.pop_back();
+  return connection;
+}
+
+absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Create(Options options) {
+  std::unique_ptr<SqliteJobStore> store(new SqliteJobStore());
+  SASQ_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> writer,
+                        SqliteConnection::Open(options.path, options.busy_timeout));
+  SASQ_RETURN_IF_ERROR(MigrateSqliteSchema(*writer));
+  store->writer_.Add(std::move(writer));
+  for (int i = 0; i < options.reader_count; ++i) {
+    SASQ_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> reader,
+                          SqliteConnection::Open(options.path, options.busy_timeout));
+    store->readers_.Add(std::move(reader));
+  }
+  return store;
+}
+
+absl::StatusOr<JobRecord> SqliteJobStore::Insert(const JobChange& added) {
+  return Write<JobRecord>([&](SqliteConnection& connection, JobRecord& stored) -> absl::Status {
+    const JobRecord& record = added.record;
+    if (!record.request_id.empty()) {
+      SASQ_ASSIGN_OR_RETURN(
+          SqliteStatement statement,
+          connection.Prepare("SELECT " SASQ_JOB_COLUMNS " FROM jobs WHERE request_id = ?"));
+      SASQ_ASSIGN_OR_RETURN(const bool known, statement.BindText(record.request_id).Step());
+      if (known) {
+        SASQ_ASSIGN_OR_RETURN(stored, ReadRecord(statement));
+        if (stored.spec_fingerprint == record.spec_fingerprint) return absl::OkStatus();
+        return WithReason(absl::AlreadyExistsError(absl::StrCat(
+                              "request_id \"", record.request_id, "\" was used for ",
+                              stored.job.name(), " with another spec; choose a new request_id")),
+                          "REQUEST_ID_REUSED");
+      }
+    }
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare(
+            "INSERT INTO jobs (id, device_kind, request_id, spec_fingerprint, state, queue_time, "
+            "log_size_bytes, log_truncated, lease_token, lease_worker, lease_instance, "
+            "lease_confirmed, lease_expire_time, completed_token, job) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING position"));
+    JobChange change = added;
+    const std::string id = JobId(record.job);
+    statement.BindText(id).Bind(record.job.spec().device_kind());
+    if (record.request_id.empty()) {
+      statement.BindNull();
+    } else {
+      statement.BindText(record.request_id);
+    }
+    statement.BindText(record.spec_fingerprint);
+    SASQ_RETURN_IF_ERROR(BindMutable(record, statement).Step().status());
+    change.record.position = statement.Int(0);
+    SASQ_RETURN_IF_ERROR(statement.Run());  // to its end
+    SASQ_RETURN_IF_ERROR(WriteChange(connection, change));
+    stored = std::move(change.record);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<JobRecord> SqliteJobStore::Get(absl::string_view id) {
+  return Read<JobRecord>([&](SqliteConnection& connection, JobRecord& record) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(record, ReadJob(connection, id));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<JobRecord>> SqliteJobStore::List(const std::vector<v1::JobState>& states,
+                                                            int64_t before_position, int limit) {
+  std::set<v1::JobState> wanted(states.begin(), states.end());
+  if (wanted.empty()) {
+    for (int state = v1::JobState_MIN + 1; state <= v1::JobState_MAX; ++state) {
+      wanted.insert(static_cast<v1::JobState>(state));
+    }
+  }
+  // One list of bits keeps the statement the same for every set of states.
+  int64_t mask = 0;
+  for (v1::JobState state : wanted) mask |= int64_t{1} << state;
+  return Read<std::vector<JobRecord>>([&](SqliteConnection& connection,
+                                          std::vector<JobRecord>& records) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                          connection.Prepare("SELECT " SASQ_JOB_COLUMNS
+                                             " FROM jobs WHERE position < ? AND (? >> state) & 1 "
+                                             "ORDER BY position DESC LIMIT ?"));
+    statement.Bind(before_position > 0 ? before_position : INT64_MAX).Bind(mask).Bind(limit);
+    while (true) {
+      SASQ_ASSIGN_OR_RETURN(const bool found, statement.Step());
+      if (!found) return absl::OkStatus();
+      SASQ_ASSIGN_OR_RETURN(JobRecord record, ReadRecord(statement));
+      records.push_back(std::move(record));
+    }
+  });
+}
+
+absl::StatusOr<JobRecord> SqliteJobStore::Update(absl::string_view id, Change change) {
+  return Write<JobRecord>([&](SqliteConnection& connection, JobRecord& record) -> absl::Status {
+    JobChange changed;
+    SASQ_ASSIGN_OR_RETURN(changed.record, ReadJob(connection, id));
+    SASQ_RETURN_IF_ERROR(change(changed));
+    SASQ_RETURN_IF_ERROR(WriteChange(connection, changed));
+    record = std::move(changed.record);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::LeaseNext(v1::DeviceKind device_kind,
+                                                                   Change change) {
+  return Write<std::optional<LeasedJob>>([&](SqliteConnection& connection,
+                                             std::optional<LeasedJob>& leased) -> absl::Status {
+    JobChange changed;
+    {
+      SASQ_ASSIGN_OR_RETURN(
+          SqliteStatement statement,
+          connection.Prepare("SELECT " SASQ_JOB_COLUMNS
+                             " FROM jobs WHERE state = 1 AND device_kind IN (0, ?)"
+                             " ORDER BY position LIMIT 1"));
+      SASQ_ASSIGN_OR_RETURN(const bool found, statement.Bind(device_kind).Step());
+      if (!found) return absl::OkStatus();
+      SASQ_ASSIGN_OR_RETURN(changed.record, ReadRecord(statement));
+    }
+    SASQ_RETURN_IF_ERROR(change(changed));
+    SASQ_RETURN_IF_ERROR(WriteChange(connection, changed));
+    LeasedJob result;
+    SASQ_ASSIGN_OR_RETURN(result.checkpoint, ReadCheckpoint(connection, JobId(changed.record.job)));
+    result.record = std::move(changed.record);
+    leased = std::move(result);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::FindLease(absl::string_view worker_id,
+                                                                   absl::string_view instance_id) {
+  return Read<std::optional<LeasedJob>>([&](SqliteConnection& connection,
+                                            std::optional<LeasedJob>& held) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare("SELECT " SASQ_JOB_COLUMNS
+                           " FROM jobs WHERE lease_worker = ? AND lease_instance = ? LIMIT 1"));
+    SASQ_ASSIGN_OR_RETURN(const bool found,
+                          statement.BindText(worker_id).BindText(instance_id).Step());
+    if (!found) return absl::OkStatus();
+    LeasedJob result;
+    SASQ_ASSIGN_OR_RETURN(result.record, ReadRecord(statement));
+    SASQ_ASSIGN_OR_RETURN(result.checkpoint, ReadCheckpoint(connection, JobId(result.record.job)));
+    held = std::move(result);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> SqliteJobStore::ExpiredLeases(absl::Time now, int limit) {
+  return Read<std::vector<std::string>>(
+      [&](SqliteConnection& connection, std::vector<std::string>& ids) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                              connection.Prepare("SELECT id FROM jobs WHERE lease_expire_time <= ? "
+                                                 "ORDER BY lease_expire_time LIMIT ?"));
+        statement.BindTime(now).Bind(limit);
+        while (true) {
+          SASQ_ASSIGN_OR_RETURN(const bool found, statement.Step());
+          if (!found) return absl::OkStatus();
+          ids.push_back(statement.Bytes(0));
+        }
+      });
+}
+
+absl::StatusOr<LogChunk> SqliteJobStore::ReadLog(absl::string_view id, int64_t offset,
+                                                 int64_t max_bytes) {
+  return Read<LogChunk>([&](SqliteConnection& connection, LogChunk& chunk) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(const JobRecord record, ReadJob(connection, id));
+    chunk.log_size_bytes = record.log_size_bytes;
+    chunk.job_ended = IsEndedState(record.job.state());
+    // From the piece that holds the offset: the last one that starts at or before it.
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare("SELECT start_offset, data FROM job_logs WHERE job_id = ?1 AND "
+                           "start_offset >= (SELECT coalesce(max(start_offset), 0) FROM job_logs "
+                           "WHERE job_id = ?1 AND start_offset <= ?2) ORDER BY start_offset"));
+    statement.BindText(id).Bind(offset);
+    while (static_cast<int64_t>(chunk.data.size()) < max_bytes) {
+      SASQ_ASSIGN_OR_RETURN(const bool found, statement.Step());
+      if (!found) break;
+      const std::string piece = statement.Bytes(1);
+      const int64_t skip = offset + static_cast<int64_t>(chunk.data.size()) - statement.Int(0);
+      if (skip >= static_cast<int64_t>(piece.size())) break;
+      absl::StrAppend(&chunk.data, absl::string_view(piece).substr(static_cast<size_t>(skip)));
+    }
+    if (static_cast<int64_t>(chunk.data.size()) > max_bytes) chunk.data.resize(max_bytes);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Artifact> SqliteJobStore::GetArtifact(absl::string_view id) {
+  return Read<v1::Artifact>([&](SqliteConnection& connection,
+                                v1::Artifact& artifact) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                          connection.Prepare("SELECT artifact FROM artifacts WHERE job_id = ?"));
+    SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
+    if (!found) {
+      return WithReason(
+          absl::NotFoundError(absl::StrCat("there is no artifact `artifacts/", id, "`")),
+          "ARTIFACT_NOT_FOUND");
+    }
+    if (!artifact.ParseFromString(statement.Bytes(0))) {
+      return WithReason(
+          absl::DataLossError(absl::StrCat("the stored artifact `artifacts/", id,
+                                           "` cannot be read; restore the database from a backup")),
+          "STORE_DAMAGED");
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> SqliteJobStore::Delete(
+    absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) {
+  return Write<std::vector<std::string>>([&](SqliteConnection& connection,
+                                             std::vector<std::string>& unreferenced)
+                                             -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(const JobRecord record, ReadJob(connection, id));
+    SASQ_RETURN_IF_ERROR(check(record));
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement blobs,
+        connection.Prepare(
+            "SELECT sha256 FROM artifact_blobs AS mine WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 "
+            "FROM artifact_blobs AS other WHERE other.sha256 = mine.sha256 AND "
+            "other.job_id <> ?1)"));
+    blobs.BindText(id);
+    while (true) {
+      SASQ_ASSIGN_OR_RETURN(const bool found, blobs.Step());
+      if (!found) break;
+      unreferenced.push_back(blobs.Bytes(0));
+    }
+    SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                          connection.Prepare("DELETE FROM jobs WHERE id = ?"));
+    return statement.BindText(id).Run();
+  });
+}
+
+absl::StatusOr<bool> SqliteJobStore::IsBlobReferenced(absl::string_view sha256) {
+  return Read<bool>([&](SqliteConnection& connection, bool& referenced) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare("SELECT 1 FROM artifact_blobs WHERE sha256 = ? LIMIT 1"));
+    SASQ_ASSIGN_OR_RETURN(referenced, statement.BindText(sha256).Step());
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<JobStats> SqliteJobStore::Stats() {
+  return Read<JobStats>([&](SqliteConnection& connection, JobStats& stats) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(SqliteStatement counts,
+                          connection.Prepare("SELECT state, count(*) FROM jobs GROUP BY state"));
+    while (true) {
+      SASQ_ASSIGN_OR_RETURN(const bool found, counts.Step());
+      if (!found) break;
+      stats.count_by_state[static_cast<v1::JobState>(counts.Int(0))] = counts.Int(1);
+    }
+    SASQ_ASSIGN_OR_RETURN(SqliteStatement oldest,
+                          connection.Prepare("SELECT min(queue_time) FROM jobs WHERE state = 1"));
+    SASQ_ASSIGN_OR_RETURN(const bool found, oldest.Step());
+    if (found) stats.oldest_queue_time = oldest.Time(0);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace sasq

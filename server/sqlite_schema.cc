@@ -1,0 +1,82 @@
+#include "server/sqlite_schema.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+
+namespace sasq {
+namespace {
+
+// kMigrations[i] leads from version i to version i + 1. Never edit one that was released.
+// Times are microseconds since 1970. `job` is a serialized sasq.v1.Job and `artifact` a serialized
+// sasq.v1.Artifact; the other columns are what is searched, and what only the coordinator knows.
+constexpr const char* kMigrations[kSqliteSchemaVersion] = {
+    R"sql(
+CREATE TABLE jobs (
+  position INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  state INTEGER NOT NULL,
+  device_kind INTEGER NOT NULL,
+  request_id TEXT UNIQUE,
+  spec_fingerprint TEXT NOT NULL,
+  queue_time INTEGER NOT NULL,
+  log_size_bytes INTEGER NOT NULL,
+  log_truncated INTEGER NOT NULL,
+  lease_token TEXT NOT NULL,
+  lease_worker TEXT,
+  lease_instance TEXT NOT NULL,
+  lease_confirmed INTEGER NOT NULL,
+  lease_expire_time INTEGER,
+  completed_token TEXT NOT NULL,
+  job BLOB NOT NULL
+);
+CREATE INDEX jobs_by_state ON jobs (state, position);
+CREATE INDEX jobs_by_queue_time ON jobs (queue_time) WHERE state = 1;
+CREATE INDEX jobs_by_lease_expiry ON jobs (lease_expire_time) WHERE lease_expire_time IS NOT NULL;
+CREATE INDEX jobs_by_lease_holder ON jobs (lease_worker) WHERE lease_worker IS NOT NULL;
+CREATE TABLE job_logs (
+  job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  start_offset INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (job_id, start_offset)
+);
+CREATE TABLE job_checkpoints (
+  job_id TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  data BLOB NOT NULL
+);
+CREATE TABLE artifacts (
+  job_id TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  artifact BLOB NOT NULL
+);
+CREATE TABLE artifact_blobs (
+  job_id TEXT NOT NULL REFERENCES artifacts (job_id) ON DELETE CASCADE,
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY (job_id, sha256)
+);
+CREATE INDEX artifact_blobs_by_digest ON artifact_blobs (sha256);
+)sql",
+};
+
+absl::StatusOr<int64_t> SchemaVersion(SqliteConnection& connection) {
+  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement, connection.Prepare("PRAGMA user_version"));
+  SASQ_RETURN_IF_ERROR(statement.Step().status());
+  return statement.Int(0);
+}
+
+}  // namespace
+
+absl::Status MigrateSqliteSchema(SqliteConnection& connection) {
+  return connection.Transaction(SqliteAccess::kWrite, [&]() -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(const int64_t version, SchemaVersion(connection));
+    if (version > kSqliteSchemaVersion) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the database has schema version ", version, ", this program knows ",
+                       kSqliteSchemaVersion, "; run the newer sasqd that wrote it"));
+    }
+    for (int64_t v = version; v < kSqliteSchemaVersion; ++v) {
+      SASQ_RETURN_IF_ERROR(connection.Execute(kMigrations[v]));
+    }
+    return connection.Execute(absl::StrCat("PRAGMA user_version = ", kSqliteSchemaVersion));
+  });
+}
+
+}  // namespace sasq

@@ -1,0 +1,81 @@
+// The workers that this coordinator has heard of. Kept in memory: a restarted coordinator learns of
+// them when they register again.
+#ifndef SASQ_SERVER_WORKER_REGISTRY_H_
+#define SASQ_SERVER_WORKER_REGISTRY_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/mutex.h"
+#include "sasq/v1/quantization_service.pb.h"
+
+namespace sasq {
+
+// Thread-safe.
+class WorkerRegistry {
+ public:
+  // A worker that was not heard of for `lost_after` is LOST and its id is free for another process.
+  explicit WorkerRegistry(absl::Duration lost_after) : lost_after_(lost_after) {}
+
+  // Adds a worker, or renews one. ALREADY_EXISTS (WORKER_ID_TAKEN) while another instance has the
+  // id and is not LOST. Fields of `worker` other than id, capabilities and version are ignored.
+  absl::Status Register(const v1::Worker& worker, absl::string_view instance_id, absl::Time now)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Notes that the worker was heard of, and returns its device. NOT_FOUND (WORKER_NOT_REGISTERED)
+  // if this instance is not registered.
+  absl::StatusOr<v1::DeviceKind> Touch(absl::string_view id, absl::string_view instance_id,
+                                       absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A held poll counts as being heard of for as long as it is held.
+  void BeginPoll(absl::string_view id, absl::string_view instance_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndPoll(absl::string_view id, absl::string_view instance_id, absl::Time now)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The worker holds `job` now.
+  void SetJob(absl::string_view id, absl::string_view job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The worker does not hold `job` any more; `draining`: it gave it back and takes nothing new.
+  void ClearJob(absl::string_view id, absl::string_view job, bool draining = false)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Drops workers that have been LOST for long, so that the registry stays bounded.
+  void ForgetLost(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Every worker, by id.
+  std::vector<v1::Worker> List(absl::Time now) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Why a queued job for `device_kind` (unspecified: any) does not run, in words.
+  std::string WaitingReason(v1::DeviceKind device_kind, absl::Time now) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Highest float32 speed of a connected worker for `device_kind` in operations per second; 0 if
+  // there is none.
+  double BestFlopsPerSecond(v1::DeviceKind device_kind, absl::Time now) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Entry {
+    v1::Worker worker;
+    std::string instance_id;
+    absl::Time last_seen;
+    int held_poll_count = 0;
+    bool draining = false;
+  };
+
+  v1::WorkerState StateOf(const Entry& entry, absl::Time now) const;
+  Entry* Find(absl::string_view id, absl::string_view instance_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const absl::Duration lost_after_;
+  mutable Mutex mutex_;
+  std::map<std::string, Entry, std::less<>> entries_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sasq
+
+#endif  // SASQ_SERVER_WORKER_REGISTRY_H_

@@ -1,0 +1,115 @@
+#include "client/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sasq {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+absl::StatusOr<CommandLine> Parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "sasq");
+  return ParseCommandLine(static_cast<int>(words.size()), words.data());
+}
+
+template <typename Options>
+Options ParseAs(const std::vector<const char*>& words) {
+  const auto line = Parse(words);
+  EXPECT_TRUE(line.ok()) << line.status();
+  if (!line.ok() || !std::holds_alternative<Options>(line->command)) {
+    ADD_FAILURE() << words[0] << " is not the command that was expected";
+    return Options();
+  }
+  return std::get<Options>(line->command);
+}
+
+TEST(CommandLineTest, Submit) {
+  const auto options = ParseAs<SubmitOptions>({"submit", "--spec", "job.yaml", "--model", "/m",
+                                               "--steps", "60", "--baseline", "fp", "--baseline",
+                                               "static_mse:float", "--request-id", "r1", "--wait"});
+  EXPECT_EQ(options.spec.spec_file, "job.yaml");
+  EXPECT_THAT(options.spec.values,
+              ElementsAre(std::pair<const std::string, std::string>("--model", "/m"),
+                          std::pair<const std::string, std::string>("--steps", "60")));
+  EXPECT_THAT(options.spec.baselines, ElementsAre("fp", "static_mse:float"));
+  EXPECT_EQ(options.request_id, "r1");
+  EXPECT_TRUE(options.wait);
+}
+
+TEST(CommandLineTest, FlagsOfEveryCommandMayComeBeforeOrAfterIt) {
+  for (const auto& words : std::vector<std::vector<const char*>>{
+           {"--endpoint", "h:1", "-o", "json", "--quiet", "get", "abc"},
+           {"get", "abc", "--endpoint=h:1", "--output", "json", "-q"}}) {
+    const auto line = Parse(words);
+    ASSERT_TRUE(line.ok()) << line.status();
+    EXPECT_EQ(line->globals.endpoint, "h:1");
+    EXPECT_EQ(line->globals.output, OutputFormat::kJson);
+    EXPECT_TRUE(line->globals.quiet);
+    EXPECT_EQ(std::get<GetOptions>(line->command).job, "abc");
+  }
+}
+
+TEST(CommandLineTest, TheTimeoutOfWaitIsItsOwn) {
+  const auto wait = Parse({"wait", "abc", "--timeout", "30m"});
+  ASSERT_TRUE(wait.ok()) << wait.status();
+  EXPECT_EQ(std::get<WaitOptions>(wait->command).timeout, absl::Minutes(30));
+  EXPECT_EQ(wait->globals.call_timeout, absl::Seconds(30));
+  const auto get = Parse({"get", "abc", "--timeout", "5"});
+  ASSERT_TRUE(get.ok()) << get.status();
+  EXPECT_EQ(get->globals.call_timeout, absl::Seconds(5));
+  EXPECT_EQ(ParseAs<WaitOptions>({"wait", "abc"}).timeout, absl::InfiniteDuration());
+}
+
+TEST(CommandLineTest, ListDownloadAndTheRest) {
+  const auto list = ParseAs<ListOptions>(
+      {"list", "--state", "queued,running", "--state", "failed", "--limit", "7"});
+  EXPECT_THAT(list.states, ElementsAre("queued", "running", "failed"));
+  EXPECT_EQ(list.limit, 7);
+  const auto download = ParseAs<DownloadOptions>(
+      {"download", "--file", "report.json", "--file", "scales.safetensors", "abc", "--dir", "out"});
+  EXPECT_EQ(download.job, "abc");
+  EXPECT_EQ(download.folder, "out");
+  EXPECT_THAT(download.files, ElementsAre("report.json", "scales.safetensors"));
+  EXPECT_TRUE(ParseAs<LogsOptions>({"logs", "-f", "abc"}).follow);
+  EXPECT_TRUE(ParseAs<CancelOptions>({"cancel", "abc", "--wait"}).wait);
+  EXPECT_EQ(ParseAs<DeleteOptions>({"delete", "abc"}).job, "abc");
+  EXPECT_EQ(ParseAs<ArtifactsOptions>({"artifacts", "abc"}).job, "abc");
+  ParseAs<PlanOptions>({"plan", "--model", "m"});
+  ParseAs<WorkersOptions>({"workers"});
+  ParseAs<VersionOptions>({"version"});
+}
+
+TEST(CommandLineTest, HelpIsAResult) {
+  const auto line = Parse({"--help"});
+  ASSERT_TRUE(line.ok());
+  EXPECT_THAT(line->help, HasSubstr("Exit codes"));
+  const auto submit = Parse({"submit", "--help"});
+  ASSERT_TRUE(submit.ok());
+  EXPECT_THAT(submit->help, HasSubstr("--learning-rate"));
+}
+
+TEST(CommandLineTest, MistakesAreNamed) {
+  const std::pair<std::vector<const char*>, const char*> cases[] = {
+      {{}, "no command was given; see `sasq --help`"},
+      {{"sbmit"}, "there is no command sbmit; did you mean submit? See `sasq --help`"},
+      {{"get"}, "job is required; see `sasq get --help`"},
+      {{"get", "a", "--outptu", "json"},
+       "there is no flag --outptu; did you mean --output? See `sasq get --help`"},
+      {{"get", "a", "b"}, "unexpected argument b; see `sasq get --help`"},
+      {{"list", "--limit", "0"}, "--limit"},
+      {{"list", "--color", "pink"}, "--color is \"pink\", want always|auto|never"},
+      {{"wait", "a", "--timeout", "soon"}, "--timeout is \"soon\", want a duration"},
+      {{"submit", "--steps"}, "--steps"},
+      {{"submit", "--step", "3"}, "there is no flag --step; did you mean --steps?"},
+  };
+  for (const auto& [words, message] : cases) {
+    const auto line = Parse(words);
+    EXPECT_EQ(line.status().code(), absl::StatusCode::kInvalidArgument) << message;
+    EXPECT_THAT(std::string(line.status().message()), HasSubstr(message));
+  }
+}
+
+}  // namespace
+}  // namespace sasq

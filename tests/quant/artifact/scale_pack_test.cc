@@ -1,0 +1,218 @@
+#include "quant/artifact/scale_pack.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "common/uid.h"
+#include "quant/artifact/canonical_json.h"
+#include "quant/format/safetensors.h"
+#include "tests/quant/artifact/sample.h"
+
+namespace sasq {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ScalePackTest : public testing::Test {
+ protected:
+  absl::StatusOr<ScalePack> Load(absl::string_view bytes) const {
+    std::ofstream(path_, std::ios::binary | std::ios::trunc).write(bytes.data(), bytes.size());
+    return LoadScalePack(path_);
+  }
+
+  const std::string path_ = absl::StrCat(testing::TempDir(), "/", NewUid(), ".safetensors");
+};
+
+TEST_F(ScalePackTest, RoundTripKeepsEverything) {
+  ScalePack pack = SamplePack(3);
+  const absl::StatusOr<std::string> bytes = SerializeScalePack(pack);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const absl::StatusOr<ScalePack> loaded = Load(*bytes);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  pack.spec_json = CanonicalJson(pack.spec_json, "spec").value();
+  EXPECT_EQ(*loaded, pack);
+  EXPECT_EQ(SerializeScalePack(*loaded).value(), *bytes);
+}
+
+TEST_F(ScalePackTest, EqualSpecsInAnySpellingGiveEqualBytes) {
+  ScalePack one = SamplePack(1);
+  ScalePack other = one;
+  one.spec_json = R"({"b": 1.50, "a": "\u00e9"})";
+  other.spec_json = "{\"a\":\"\xc3\xa9\",\n \"b\":1.5}";
+  EXPECT_EQ(SerializeScalePack(one).value(), SerializeScalePack(other).value());
+}
+
+// The bytes of format version 1, spelled out. If this fails, the format changed: give it a new
+// version.
+TEST_F(ScalePackTest, GoldenBytes) {
+  ScalePack pack = SamplePack(1);
+  pack.spec_json = "{}";
+  const std::string bytes = SerializeScalePack(pack).value();
+  const std::string header =
+      R"({"__metadata__":{"base_weight_sha256":")" + std::string(64, 'a') +
+      R"(","code_version":"0.1.0","content_sha256":")"
+      R"(03fed3cc1247aaefde19e57f8010db56a6fef6fd77f6767e7de765beefb3bd47)"
+      R"(","first_token":"quantized","format_version":"1","layer_count":"1","method":"sasq",)"
+      R"("spec":"{}"},)"
+      R"("prefill.layers.0.down_in":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+      R"("prefill.layers.0.gate_up_in":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},)"
+      R"("prefill.layers.0.o_in":{"dtype":"F32","shape":[1],"data_offsets":[8,12]},)"
+      R"("prefill.layers.0.qkv_in":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}})";
+  EXPECT_EQ(absl::StrReplaceAll(bytes.substr(8, header.size()), {{" ", ""}}), header);
+  // 0.5, 0.375, 0.25 and 0.125: down, gate/up, o and qkv in little-endian F32.
+  const unsigned char scales[] = {0, 0, 0, 0x3f, 0, 0, 0xc0, 0x3e, 0, 0, 0x80, 0x3e, 0, 0, 0, 0x3e};
+  EXPECT_EQ(bytes.substr(bytes.size() - 16),
+            std::string(reinterpret_cast<const char*>(scales), sizeof(scales)));
+}
+
+TEST_F(ScalePackTest, EveryTruncationIsRefused) {
+  const std::string bytes = SerializeScalePack(SamplePack(1)).value();
+  ASSERT_TRUE(Load(bytes).ok());
+  for (size_t size = bytes.size(); size-- > 0;) {
+    std::filesystem::resize_file(path_, size);
+    EXPECT_FALSE(LoadScalePack(path_).ok()) << "first " << size << " bytes";
+  }
+}
+
+TEST_F(ScalePackTest, EveryBitFlipIsRefusedOrHarmless) {
+  const std::string bytes = SerializeScalePack(SamplePack(1)).value();
+  const ScalePack original = Load(bytes).value();
+  std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
+  const auto put = [&file](size_t offset, char byte) {
+    file.seekp(static_cast<std::streamoff>(offset)).put(byte).flush();
+  };
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      put(i, static_cast<char>(bytes[i] ^ (1 << bit)));
+      const absl::StatusOr<ScalePack> loaded = LoadScalePack(path_);
+      if (loaded.ok()) {
+        EXPECT_EQ(*loaded, original) << "byte " << i << ", bit " << bit;
+      }
+    }
+    put(i, bytes[i]);
+  }
+  EXPECT_TRUE(LoadScalePack(path_).ok());
+}
+
+// Breaks one rule when writing.
+struct WriteCase {
+  std::string name;
+  std::function<void(ScalePack&)> spoil;
+  std::string message;
+};
+
+TEST_F(ScalePackTest, WriterNamesTheRuleThatIsBroken) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const SiteId site{1, SiteKind::kDownIn};
+  const std::vector<WriteCase> cases = {
+      {"infinite", [&](ScalePack& p) { p.prefill_scales[site] = infinity; },
+       "prefill.layers.1.down_in is inf, want a finite scale greater than 0"},
+      {"nan", [&](ScalePack& p) { p.prefill_scales[site] = std::nanf(""); },
+       "prefill.layers.1.down_in is nan"},
+      {"zero", [&](ScalePack& p) { p.prefill_scales[site] = 0; }, "prefill.layers.1.down_in is 0"},
+      {"negative", [&](ScalePack& p) { p.prefill_scales[site] = -1; }, "down_in is -1"},
+      {"missing", [&](ScalePack& p) { p.prefill_scales.erase(site); },
+       "prefill.layers.1.down_in is missing, want every site of 3 layers"},
+      {"extra",
+       [&](ScalePack& p) {
+         p.prefill_scales[{3, SiteKind::kOIn}] = 1;
+       },
+       "prefill.layers.3.o_in is not a site of a model with 3 layers"},
+      {"layers", [&](ScalePack& p) { p.layer_count = 0; }, "layer_count is \"0\", want 1..4096"},
+      {"method", [&](ScalePack& p) { p.method = "rtn_dynamic"; }, "method is \"rtn_dynamic\""},
+      {"first token", [&](ScalePack& p) { p.first_token = ""; }, "first_token is \"\""},
+      {"digest", [&](ScalePack& p) { p.base_weight_sha256 = "A"; }, "base_weight_sha256 is \"A\""},
+      {"version", [&](ScalePack& p) { p.code_version = "a\nb"; }, "code_version"},
+      {"spec", [&](ScalePack& p) { p.spec_json = "[1]"; }, "spec is not a JSON object"},
+      {"deep spec",
+       [&](ScalePack& p) {
+         p.spec_json = "{\"a\":" + std::string(99, '[') + std::string(99, ']') + "}";
+       },
+       "spec nests deeper than 64 levels"},
+  };
+  for (const WriteCase& test : cases) {
+    ScalePack pack = SamplePack(3);
+    test.spoil(pack);
+    const absl::Status status = SerializeScalePack(pack).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << test.name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(test.message)) << test.name;
+  }
+}
+
+// A safetensors file that is sound, but no pack.
+struct ReadCase {
+  std::string name;
+  std::function<void(std::map<std::string, std::string>&, std::vector<TensorToWrite>&)> spoil;
+  absl::StatusCode code;
+  std::string message;
+};
+
+TEST_F(ScalePackTest, ReaderNamesTheRuleThatIsBroken) {
+  using Metadata = std::map<std::string, std::string>;
+  using Tensors = std::vector<TensorToWrite>;
+  const std::string eight(8, '\0');
+  const auto invalid = absl::StatusCode::kInvalidArgument;
+  const std::vector<ReadCase> cases = {
+      {"version", [](Metadata& m, Tensors&) { m["format_version"] = "2"; },
+       absl::StatusCode::kUnimplemented, "format_version is \"2\", this program reads 1"},
+      {"no version", [](Metadata& m, Tensors&) { m.erase("format_version"); }, invalid,
+       "metadata has no format_version"},
+      {"no digest", [](Metadata& m, Tensors&) { m.erase("content_sha256"); }, invalid,
+       "metadata has no content_sha256"},
+      {"extra key", [](Metadata& m, Tensors&) { m["format"] = "pt"; }, invalid,
+       "unknown key \"format\""},
+      {"layers", [](Metadata& m, Tensors&) { m["layer_count"] = "one"; }, invalid,
+       "layer_count is \"one\""},
+      {"fewer layers", [](Metadata& m, Tensors&) { m["layer_count"] = "2"; }, invalid,
+       "prefill.layers.1.qkv_in is missing"},
+      {"other method", [](Metadata& m, Tensors&) { m["method"] = "static_mse"; }, invalid,
+       "the file is damaged"},
+      {"phase", [](Metadata&, Tensors& t) { t[0].name = "decode.layers.0.down_in"; }, invalid,
+       "tensor \"decode.layers.0.down_in\" is not the scale of a site"},
+      {"kind", [](Metadata&, Tensors& t) { t[0].name = "prefill.layers.0.up_in"; }, invalid,
+       "tensor \"prefill.layers.0.up_in\" is not the scale of a site"},
+      {"dtype",
+       [&](Metadata&, Tensors& t) {
+         t[0].dtype = Dtype::kF64;
+         t[0].bytes = eight;
+       },
+       invalid, "is F64 of rank 1, want F32 of shape [1]"},
+      {"shape", [](Metadata&, Tensors& t) { t[0].shape = {}; }, invalid,
+       "is F32 of rank 0, want F32 of shape [1]"},
+  };
+  const std::string good = SerializeScalePack(SamplePack(1)).value();
+  ASSERT_TRUE(Load(good).ok());
+  const std::unique_ptr<const SafetensorsFile> file = SafetensorsFile::Open(path_).value();
+  const std::string copy = absl::StrCat(path_, ".copy");
+  for (const ReadCase& test : cases) {
+    Metadata metadata = file->metadata();
+    Tensors tensors;
+    for (const auto& [name, view] : file->tensors()) {
+      tensors.push_back({name, view.dtype, view.shape, view.bytes});
+    }
+    test.spoil(metadata, tensors);
+    std::ofstream(copy, std::ios::binary | std::ios::trunc)
+        << SerializeSafetensors(tensors, metadata).value();
+    const absl::Status status = LoadScalePack(copy).status();
+    EXPECT_EQ(status.code(), test.code) << test.name << ": " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(test.message)) << test.name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("scale pack: ")) << test.name;
+  }
+}
+
+TEST_F(ScalePackTest, MissingFileNamesThePath) {
+  const absl::Status status = LoadScalePack("/nowhere/scales.safetensors").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("/nowhere/scales.safetensors"));
+}
+
+}  // namespace
+}  // namespace sasq

@@ -1,0 +1,91 @@
+#include "server/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+#include "common/rpc_status.h"
+#include "server/spec_validation.h"
+#include "server/timestamps.h"
+#include "tests/server/test_jobs.h"
+
+namespace sasq {
+namespace {
+
+// 2 layers, hidden 8, intermediate 16, 2 heads of 4, vocabulary 32, tied embeddings.
+constexpr char kConfig[] = R"json({"architectures": ["LlamaForCausalLM"], "hidden_size": 8,
+  "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+  "num_key_value_heads": 2, "vocab_size": 32, "max_position_embeddings": 4096,
+  "rms_norm_eps": 1e-5, "tie_word_embeddings": true, "model_type": "llama"})json";
+
+class PlanTest : public testing::Test {
+ protected:
+  v1::JobSpec SpecWith(const std::string& config) {
+    std::ofstream(folder_.path() + "/config.json") << config;
+    v1::JobSpec spec = MinimalSpec();
+    spec.mutable_model()->set_uri("file:" + folder_.path());
+    return *CompleteSpec(spec);
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(PlanTest, ModelThatOnlyTheWorkerCanReadIsAccepted) {
+  const absl::StatusOr<v1::Plan> plan = MakePlan(*CompleteSpec(MinimalSpec()), 1e9);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_FALSE(plan->model_readable());
+  EXPECT_EQ(plan->ByteSizeLong(), 0);
+}
+
+TEST_F(PlanTest, CountsAsItsHeaderSays) {
+  const absl::StatusOr<v1::Plan> plan = MakePlan(SpecWith(kConfig), 1e9);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_TRUE(plan->model_readable());
+  EXPECT_EQ(plan->architecture(), "LlamaForCausalLM");
+  EXPECT_EQ(plan->site_count(), 8);
+  const int64_t linears = 2 * (4 * 8 * 8 + 3 * 8 * 16);
+  EXPECT_EQ(plan->parameter_count(), linears + 32 * 8 + 5 * 8);
+  // Calibration 32 x 512, training 60 x 256, evaluation of 5 rows of 4 x 2048.
+  EXPECT_EQ(plan->token_count(), 32 * 512 + 60 * 256 + 5 * 4 * 2048);
+  const auto forward = [&](double window) {
+    return 2.0 * (linears + 32 * 8) + 2.0 * 2 * 8 * window;
+  };
+  EXPECT_DOUBLE_EQ(plan->flop_count(), 32 * 512 * forward(512) + 2 * 60 * 256 * forward(256) +
+                                           5 * 4 * 2048 * forward(2048));
+  EXPECT_GT(plan->memory_bytes(), 4 * plan->parameter_count());
+  // The division rounds to nanoseconds.
+  EXPECT_NEAR(absl::ToDoubleSeconds(ToDuration(plan->duration())), plan->flop_count() / 1e9, 1e-8);
+}
+
+TEST_F(PlanTest, NoWorkerNoDuration) {
+  EXPECT_FALSE(MakePlan(SpecWith(kConfig), 0)->has_duration());
+}
+
+TEST_F(PlanTest, UnknownArchitectureNamesTheKnownOnes) {
+  const absl::Status status =
+      MakePlan(SpecWith(R"json({"architectures": ["BertModel"]})json"), 0).status();
+  EXPECT_EQ(ReasonOf(status), "INVALID_SPEC") << status;
+  ASSERT_EQ(FieldViolationsOf(status).size(), 1);
+  EXPECT_EQ(FieldViolationsOf(status)[0].field, "spec.model.uri");
+  EXPECT_THAT(
+      std::string(status.message()),
+      testing::AllOf(testing::HasSubstr("BertModel"), testing::HasSubstr("LlamaForCausalLM"),
+                     testing::HasSubstr("Qwen2ForCausalLM")));
+}
+
+TEST_F(PlanTest, BrokenConfigIsRefused) {
+  EXPECT_EQ(ReasonOf(MakePlan(SpecWith("{\"architectures\": ["), 0).status()), "INVALID_SPEC");
+}
+
+TEST_F(PlanTest, WindowBeyondTheContextIsRefused) {
+  v1::JobSpec spec = SpecWith(kConfig);
+  spec.mutable_evaluation()->set_window_tokens(8192);
+  const absl::Status status = MakePlan(spec, 0).status();
+  ASSERT_EQ(FieldViolationsOf(status).size(), 1) << status;
+  EXPECT_EQ(FieldViolationsOf(status)[0].field, "spec.evaluation.window_tokens");
+}
+
+}  // namespace
+}  // namespace sasq

@@ -1,0 +1,160 @@
+// sasq-worker: leases jobs from the coordinator and runs them on this machine.
+#include <pthread.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/signals.h"
+#include "common/status_macros.h"
+#include "kernels/cpu_path.h"
+#include "quant/model/compute_threads.h"
+#include "worker/capabilities.h"
+#include "worker/quantize_task.h"
+#include "worker/worker.h"
+
+namespace sasq {
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+
+struct Flags {
+  std::string coordinator = "127.0.0.1:7433";
+  std::string worker_id;
+  int threads = 0;
+  std::string device = "auto";
+  std::string metrics_address = "127.0.0.1:0";
+  std::string port_file;
+  std::string log_level = "info";
+};
+
+std::string DefaultWorkerId() {
+  char host[256] = {};
+  if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0') return absl::StrCat(getpid());
+  return absl::StrCat(absl::string_view(host).substr(0, 100), "-", getpid());
+}
+
+// The INT8 kernels of this machine, proved to compute what they should.
+absl::StatusOr<kernels::CpuPath> CheckedCpuPath() {
+  SASQ_ASSIGN_OR_RETURN(const kernels::CpuPath path, kernels::SelectCpuPath());
+  SASQ_RETURN_IF_ERROR(kernels::SelfTest(path));
+  return path;
+}
+
+absl::Status ServeMetrics(const Flags& flags, MetricRegistry& registry) {
+  AddBuildInfo(registry, "sasq-worker");
+  if (flags.metrics_address.empty()) return absl::OkStatus();
+  SASQ_ASSIGN_OR_RETURN(const int port, registry.Serve(flags.metrics_address));
+  LogInfo("metrics_served", {{"port", port}});
+  if (flags.port_file.empty()) return absl::OkStatus();
+  return WriteFileDurably(flags.port_file, absl::StrCat("{\"metrics\": ", port, "}\n"));
+}
+
+// Drains the worker on the first SIGTERM or SIGINT and ends the process on the second.
+class StopSignals {
+ public:
+  explicit StopSignals(Worker* worker)
+      : thread_([this, worker] {
+          const int first = WaitForStopSignal();
+          if (done_) return;
+          LogInfo("signal", {{"number", first}, {"next", "handing back; again to stop at once"}});
+          worker->Drain();
+          const int second = WaitForStopSignal();
+          if (!done_) std::_Exit(128 + second);
+        }) {}
+  ~StopSignals() {
+    done_ = true;
+    pthread_kill(thread_.native_handle(), SIGTERM);  // ends the wait
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> done_{false};
+  std::thread thread_;  // last: uses the member above
+};
+
+absl::Status Run(const Flags& flags) {
+  SASQ_ASSIGN_OR_RETURN(const kernels::CpuPath path, CheckedCpuPath());
+  const int threads = flags.threads > 0 ? flags.threads : UsableCpuCount();
+  SetComputeThreads(threads);
+
+  MetricRegistry registry;
+  SASQ_RETURN_IF_ERROR(ServeMetrics(flags, registry));
+
+  Worker::Options options;
+  options.coordinator = flags.coordinator;
+  options.worker_id = flags.worker_id.empty() ? DefaultWorkerId() : flags.worker_id;
+  options.capabilities = CpuCapabilities(threads, std::string(kernels::CpuPathName(path)),
+                                         MeasureFloatFlopsPerSecond());
+  LogInfo("worker_starting", {{"worker_id", options.worker_id},
+                              {"version", Version()},
+                              {"device", options.capabilities.device_name()},
+                              {"threads", threads},
+                              {"kernel_path", options.capabilities.kernel_path()},
+                              {"memory_bytes", options.capabilities.memory_bytes()},
+                              {"gflops", options.capabilities.float_flops_per_second() / 1e9}});
+
+  QuantizeTaskOptions task;
+  task.cpu_path = path;
+  task.device_kind = "cpu";
+  task.device_name = options.capabilities.device_name();
+  task.thread_count = threads;
+  const std::unique_ptr<TaskRunner> runner = MakeQuantizeTask(std::move(task));
+  options.runner = runner.get();
+  options.metrics = &registry;
+  SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, Worker::Create(std::move(options)));
+  StopSignals signals(worker.get());
+  worker->Run();
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("Leases quantization jobs from a coordinator and runs them on this machine.");
+  app.add_option("--coordinator", flags.coordinator, "host:port of sasqd")->capture_default_str();
+  app.add_option("--worker_id", flags.worker_id,
+                 "Name in the fleet, stable over restarts if you want (default: HOST-PID)");
+  app.add_option("--threads", flags.threads, "Threads of a job (default: every usable core)")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--device", flags.device, "auto or cpu; this version computes on the CPU")
+      ->check(CLI::IsMember({"auto", "cpu"}))
+      ->capture_default_str();
+  app.add_option("--metrics_address", flags.metrics_address,
+                 "host:port of GET /metrics, port 0 for any; empty for none")
+      ->capture_default_str();
+  app.add_option("--port_file", flags.port_file,
+                 "File to write the port to, as {\"metrics\": N}, once it listens");
+  app.add_option("--log_level", flags.log_level, "Lowest level that is logged")
+      ->check(CLI::IsMember({"info", "warning", "error", "off"}))
+      ->capture_default_str();
+  app.set_version_flag("--version", std::string(Version()));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EXIT_SUCCESS : kExitUsage;
+  }
+
+  BlockStopSignals();
+  absl::Status status = SetLogLevel(flags.log_level);
+  if (status.ok()) status = Run(flags);
+  if (!status.ok()) {
+    std::fprintf(stderr, "sasq-worker: %s\n", std::string(status.message()).c_str());
+    return kExitFailure;
+  }
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace sasq
+
+int main(int argc, char** argv) { return sasq::Main(argc, argv); }
