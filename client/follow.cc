@@ -42,7 +42,7 @@ absl::Status FollowLog(ServiceClient& client, const std::string& name, bool foll
   request.set_name(name);
   request.set_follow(follow);
   while (true) {
-    const absl::Status status =
+    absl::Status status =
         client.ReadJobLog(request, [&](const v1::ReadJobLogResponse& response) -> absl::Status {
           reconnector.OnMessage();
           if (response.offset() != request.offset()) {

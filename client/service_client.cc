@@ -54,7 +54,7 @@ absl::Status FromCall(const grpc::Status& wire, const std::string& endpoint,
                       const Interrupt& interrupt) {
   if (wire.ok()) return absl::OkStatus();
   if (interrupt.triggered()) return absl::CancelledError("interrupted");
-  const absl::Status status = FromGrpcStatus(wire);
+  absl::Status status = FromGrpcStatus(wire);
   if (!ReasonOf(status).empty()) return status;  // the service itself has spoken
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:

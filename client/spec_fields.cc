@@ -104,6 +104,7 @@ absl::Status SetFieldAt(v1::JobSpec* spec, absl::string_view path, absl::string_
 
 std::vector<std::string> FieldNames(const google::protobuf::Descriptor* type) {
   std::vector<std::string> names;
+  names.reserve(static_cast<size_t>(type->field_count()));
   for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
   return names;
 }

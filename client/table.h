@@ -3,6 +3,7 @@
 #define SASQ_CLIENT_TABLE_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/terminal.h"
@@ -11,8 +12,8 @@ namespace sasq {
 
 // One cell. The text is cleaned when it is drawn.
 struct TableCell {
-  TableCell(std::string cell_text,
-            TextColor cell_color = TextColor::kPlain)  // NOLINT(google-explicit-constructor)
+  // Implicit, so that rows read as lists of texts. NOLINTNEXTLINE(google-explicit-constructor)
+  TableCell(std::string cell_text, TextColor cell_color = TextColor::kPlain)
       : text(std::move(cell_text)), color(cell_color) {}
   std::string text;
   TextColor color;

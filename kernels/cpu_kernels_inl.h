@@ -31,6 +31,8 @@ constexpr uint32_t kMagnitudeMask = 0x7FFFFFFFu;
 // Sums of the scale's gradient run in this many lanes on every path, added as a tree at the end.
 constexpr int kSumLanes = 16;
 
+constexpr int64_t kLineFloats = 16;  // of a cache line
+
 template <class Isa>
 void Prepare(const int8_t* codes, int64_t count, uint8_t* prepared) {
   typedef typename Isa::Prepared Prepared;
@@ -122,15 +124,13 @@ void Tile(int64_t rows, const uint8_t* prepared, int64_t row_bytes, const int8_t
 }
 
 SASQ_INLINE void DequantizeRow(const int32_t* sums, int64_t columns, float x_scale,
-                               const float* w_scales, const float* bias, float* y) {
+                               const float* w_scales, const float* bias, float* __restrict__ y) {
   if (bias == nullptr) {
-#pragma GCC ivdep
     for (int64_t c = 0; c < columns; ++c) {
       y[c] = static_cast<float>(sums[c]) * (x_scale * w_scales[c]);
     }
     return;
   }
-#pragma GCC ivdep
   for (int64_t c = 0; c < columns; ++c) {
     y[c] = static_cast<float>(sums[c]) * (x_scale * w_scales[c]) + bias[c];
   }
@@ -186,7 +186,7 @@ SASQ_INLINE void BackwardElements(const float* x, const float* grad, int64_t cou
     slope = below ? -128.0f : slope;
     slope = v == v ? slope : 0.0f;
     slopes[i] = slope;
-    grad_x[i] = (v > -128.0f) & (v < 127.0f) ? grad[i] : 0.0f;
+    grad_x[i] = ((v > -128.0f) & (v < 127.0f)) ? grad[i] : 0.0f;
   }
 }
 
@@ -199,6 +199,8 @@ double FakeQuantizeBackwardBlock(const float* x, const float* grad, int64_t coun
   double lanes[kSumLanes] = {};
   for (int64_t start = 0; start < count; start += kPiece) {
     const int64_t size = count - start < kPiece ? count - start : kPiece;
+    // Whole-line stores to lines outside the caches are slow on some CPUs: ask for the lines first.
+    for (int64_t i = 0; i < size; i += kLineFloats) __builtin_prefetch(grad_x + start + i, 1);
     memcpy(grads, grad + start, static_cast<size_t>(size) * sizeof(float));
     BackwardElements(x + start, grads, size, scale, slopes, grad_x + start);
     for (int64_t i = size; i % kSumLanes != 0; ++i) grads[i] = slopes[i] = 0.0f;

@@ -96,7 +96,8 @@ class Product {
       for (int64_t r = 0; r < rows; r += kernels_.tile_rows) {
         const int64_t tile_rows = std::min(kernels_.tile_rows, rows - r);
         int32_t* tile_sums = sums + r * panel_columns;
-        Prefetch(next_block, r, rows);
+        PrefetchWeights(next_block, r, rows);
+        if (is_last) PrefetchResult(first_row + r, tile_rows, column);
         kernels_.tile(tile_rows, prepared, groups * 4, weights_ + block, groups,
                       is_first ? first_sums_ + column : tile_sums, is_first ? 0 : panel_columns,
                       tile_sums);
@@ -118,7 +119,7 @@ class Product {
 
   // Before the tile at row `r` of `rows`: fetches its share of the block of weights at the offset
   // `block` into the second cache. Else the first tile on each block would wait for memory.
-  void Prefetch(int64_t block, int64_t r, int64_t rows) const {
+  void PrefetchWeights(int64_t block, int64_t r, int64_t rows) const {
     const int64_t tiles = BlockCount(rows, kernels_.tile_rows);
     if (tiles < kMinPrefetchTiles) return;
     const int64_t group_bytes = kernels_.panel_columns * kernels_.group_codes;
@@ -127,6 +128,16 @@ class Product {
     const int64_t end = std::min(first + share, panels_ * groups_ * group_bytes);
     for (int64_t line = first; line < end; line += kCacheLineBytes) {
       __builtin_prefetch(weights_ + line, 0, 2);
+    }
+  }
+
+  // Whole-line stores to lines outside the caches are slow on some CPUs: asks for the lines.
+  void PrefetchResult(int64_t row, int64_t rows, int64_t column) const {
+    const int64_t end = std::min(column + kernels_.panel_columns, out_features_);
+    for (int64_t r = row; r < row + rows; ++r) {
+      for (int64_t c = column; c < end; c += kCacheLineBytes / 4) {
+        __builtin_prefetch(y_ + r * out_features_ + c, 1);
+      }
     }
   }
 

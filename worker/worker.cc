@@ -22,6 +22,11 @@ absl::Duration ToDuration(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
+// What is the same in every try of a call that keeps failing; messages may differ.
+std::string KindOf(const absl::Status& status) {
+  return absl::StrCat(absl::StatusCodeToString(status.code()), ReasonOf(status));
+}
+
 absl::Status CheckOptions(const Worker::Options& options) {
   if (options.coordinator.empty()) {
     return absl::InvalidArgumentError("coordinator is empty, want host:port");
@@ -102,8 +107,8 @@ void Worker::RegisterUntilDone() {
               {{"worker_id", options_.worker_id}, {"coordinator", options_.coordinator}});
       return;
     }
-    if (status.ToString() != told) {  // once for each kind of trouble, not for every try
-      told = status.ToString();
+    if (KindOf(status) != told) {  // once for each kind of trouble, not for every try
+      told = KindOf(status);
       const bool taken = ReasonOf(status) == "WORKER_ID_TAKEN";
       LogWarning(taken ? "worker_id_taken" : "register_failed",
                  {{"worker_id", options_.worker_id},
@@ -146,8 +151,8 @@ void Worker::Serve() {
                                  {"next", "registering again: the coordinator was restarted"}});
       return;
     }
-    if (response.status().ToString() != told) {
-      told = response.status().ToString();
+    if (KindOf(response.status()) != told) {
+      told = KindOf(response.status());
       LogWarning("lease_failed", {{"status", response.status()}, {"next", "trying again"}});
     }
     Pause(backoff.Next());

@@ -41,13 +41,12 @@ WorkerMetrics::WorkerMetrics(MetricRegistry* registry)
           registry->GetCounter("sasq_worker_training_steps_total", "Training steps done.")),
       tokens_(registry->GetCounter("sasq_worker_tokens_total",
                                    "Tokens processed in calibration, training and evaluation.")),
-      training_loss_(registry->GetGauge("sasq_worker_training_loss",
-                                        "Loss of the latest training step in nats per token.")),
       peak_memory_(registry->GetGauge("sasq_worker_peak_memory_bytes",
                                       "Largest resident memory of this process so far.")) {
   for (const char* outcome : {"succeeded", "failed", "cancelled", "handed_back", "lost"}) {
     TasksEnded(outcome);  // so that each is there, as 0, from the start
   }
+  peak_memory_.Set(PeakResidentBytes());
 }
 
 MetricRegistry::Counter& WorkerMetrics::TasksEnded(absl::string_view outcome) {
@@ -82,7 +81,12 @@ void WorkerMetrics::Progressed(const v1::Progress& before, const v1::Progress& n
     if (same_stage) {
       training_steps_.Add(static_cast<double>(std::max<int64_t>(now.step() - before.step(), 0)));
     }
-    if (now.has_loss()) training_loss_.Set(now.loss());
+    if (now.has_loss()) {
+      registry_  // not there before there is one
+          .GetGauge("sasq_worker_training_loss",
+                    "Loss of the latest training step in nats per token.")
+          .Set(now.loss());
+    }
   }
   peak_memory_.Set(PeakResidentBytes());
 }

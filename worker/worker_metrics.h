@@ -41,7 +41,6 @@ class WorkerMetrics {
   MetricRegistry::Counter& dropped_log_bytes_;
   MetricRegistry::Counter& training_steps_;
   MetricRegistry::Counter& tokens_;
-  MetricRegistry::Gauge& training_loss_;
   MetricRegistry::Gauge& peak_memory_;
 };
 

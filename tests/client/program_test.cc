@@ -161,13 +161,13 @@ TEST_F(ProgramTest, CtrlCLeavesTheJob) {
 TEST_F(ProgramTest, ViolationsOfTheServiceAreListed) {
   service_.SetSubmit([](const v1::SubmitJobRequest&, v1::SubmitJobResponse*) {
     return ToGrpcStatus(FieldViolationsStatus(
-        {{"spec.recipe.training.step_count", "is 0, want 1..100000"}}, "INVALID_SPEC"));
+        {{"spec.recipe.training.step_count", "is -1, want 1..100000"}}, "INVALID_SPEC"));
   });
-  const ProgramResult run = Run({"submit", "--steps", "0"});
+  const ProgramResult run = Run({"submit", "--steps", "-1"});
   EXPECT_EQ(run.exit_code, 2);
   EXPECT_EQ(run.err,
             "sasq: 1 problem in what was asked for; correct and try again\n"
-            "  spec.recipe.training.step_count is 0, want 1..100000 (--steps)\n");
+            "  spec.recipe.training.step_count is -1, want 1..100000 (--steps)\n");
 }
 
 TEST_F(ProgramTest, ExitCodesOfCallsThatFail) {

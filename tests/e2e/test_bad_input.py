@@ -139,11 +139,17 @@ def test_unknown_architecture_names_the_known_ones(service, client, make_spec, t
 
 
 @pytest.mark.parametrize("field", ["training_text", "evaluation_text"])
-@pytest.mark.parametrize("content", [b"", b"A few words only.\n", b"\xff\xfe not UTF-8 " * 4000])
-def test_unusable_text(service, client, make_spec, tmp_path, field, content):
+@pytest.mark.parametrize("content, words", [
+    (b"", ["text.txt", "empty"]),
+    (b"A few words only.\n", ["{field}", "tokens, fewer than one window of"]),
+    (b"\xff\xfe not UTF-8 " * 4000, ["text.txt", "UTF-8"]),
+], ids=["empty", "short", "not_utf8"])
+def test_unusable_text(service, client, make_spec, tmp_path, field, content, words):
     text = tmp_path / "text.txt"
     text.write_bytes(content)
-    assert_refused(client, make_spec(**{field: {"uri": f"file:{text}"}}), "INVALID_TEXT", [str(text)])
+    spec = make_spec(**{field: {"uri": f"file:{text}"}})
+    named = [word.format(field=field.replace("_", " ")) for word in words]
+    assert_refused(client, spec, "INVALID_TEXT", named)
     assert_worker_lives(client, make_spec)
 
 

@@ -35,20 +35,26 @@ TEST(JobStateTest, TableIsAsWrittenForEveryPair) {
       const auto way = Ways().find({state, event});
       const std::optional<v1::JobState> next = NextJobState(state, event);
       ASSERT_EQ(next.has_value(), way != Ways().end());
-      if (next.has_value()) EXPECT_EQ(*next, way->second);
+      if (next.has_value()) {
+        EXPECT_EQ(*next, way->second);
+      }
     }
   }
 }
 
 TEST(JobStateTest, OnlyRunningGoesBackToTheQueue) {
   for (const auto& [from, to] : Ways()) {
-    if (to == v1::JOB_STATE_QUEUED) EXPECT_EQ(from.first, v1::JOB_STATE_RUNNING);
+    if (to == v1::JOB_STATE_QUEUED) {
+      EXPECT_EQ(from.first, v1::JOB_STATE_RUNNING);
+    }
   }
 }
 
 TEST(JobStateTest, NothingLeadsOutOfAnEndedState) {
   for (const auto& [from, to] : Ways()) {
-    if (IsEndedState(from.first)) EXPECT_EQ(to, from.first);
+    if (IsEndedState(from.first)) {
+      EXPECT_EQ(to, from.first);
+    }
   }
 }
 

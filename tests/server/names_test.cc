@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "common/rpc_status.h"
 #include "common/uid.h"
 #include "server/text_rules.h"
@@ -20,9 +23,9 @@ TEST(NamesTest, RoundTrips) {
 
 TEST(NamesTest, RefusesWhatIsNoName) {
   const std::string id = kId;
-  for (const std::string& name :
-       {std::string(), id, "jobs/" + id + "0", "jobs/" + id.substr(1), "Jobs/" + id, "jobs//" + id,
-        "jobs/0123456789ABCDEF0123456789ABCDEF", "jobs/" + id + "/", "jobs/../" + id}) {
+  for (const std::string& name : std::vector<std::string>{
+           "", id, "jobs/" + id + "0", "jobs/" + id.substr(1), "Jobs/" + id, "jobs//" + id,
+           "jobs/0123456789ABCDEF0123456789ABCDEF", "jobs/" + id + "/", "jobs/../" + id}) {
     EXPECT_EQ(ReasonOf(ParseJobName(name).status()), "INVALID_NAME") << name;
     EXPECT_EQ(ReasonOf(ParseArtifactName(name).status()), "INVALID_NAME") << name;
   }

@@ -93,10 +93,10 @@ void WriteWeights(const std::string& folder, const TinyModelOptions& o) {
   const bool qkv_bias = o.attention_bias || o.architecture == "Qwen2ForCausalLM";
   const int64_t q_size = o.head_count * o.head_dim;
   const int64_t kv_size = o.kv_head_count * o.head_dim;
-  writer.Add("model.embed_tokens.weight", {o.vocab_size, o.hidden_size}, 0, o.embedding_deviation);
+  writer.Add("model.embed_tokens.weight", {o.vocab_size, o.hidden_size}, 0, 0.5f);
   writer.Add("model.norm.weight", {o.hidden_size}, 1, 0.1f);
   if (!o.tie_word_embeddings)
-    writer.Add("lm_head.weight", {o.vocab_size, o.hidden_size}, 0, o.embedding_deviation);
+    writer.Add("lm_head.weight", {o.vocab_size, o.hidden_size}, 0, o.head_deviation);
   for (int64_t layer = 0; layer < o.layer_count; ++layer) {
     const std::string prefix = absl::StrCat("model.layers.", layer, ".");
     writer.Add(prefix + "input_layernorm.weight", {o.hidden_size}, 1, 0.1f);

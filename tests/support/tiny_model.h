@@ -23,10 +23,10 @@ struct TinyModelOptions {
   bool tie_word_embeddings = true;
   bool attention_bias = false;  // Qwen2ForCausalLM has biases on q, k and v in any case
   bool mlp_bias = false;
-  bool qk_norm = false;              // what Qwen3ForCausalLM has
-  float embedding_deviation = 0.5f;  // of embeddings and lm_head
-  std::string rope_scaling;          // JSON; empty: null
-  Dtype dtype = Dtype::kBF16;        // F32, F16 or BF16
+  bool qk_norm = false;         // what Qwen3ForCausalLM has
+  float head_deviation = 0.5f;  // of the weights of an lm_head that is not tied
+  std::string rope_scaling;     // JSON; empty: null
+  Dtype dtype = Dtype::kBF16;   // F32, F16 or BF16
   uint64_t seed = 1;
   std::string without_tensor;  // left out of the file, if not empty
   std::string nan_tensor;      // its last element is a NaN, if not empty

@@ -90,7 +90,7 @@ TEST_F(TrainableExecutorTest, GradientsAreTheDefinition) {
         double passed = 1;
         if (!(first_token_float && t == 0)) {
           const double code = std::nearbyint(ratio);
-          const bool inside = code >= -128 && code <= 127;
+          const bool inside = ratio >= -128 && ratio <= 127;
           passed = inside ? 1 : 0;
           grad_scale += grad * (inside ? code - ratio : std::clamp(code, -128.0, 127.0));
           grad_scale_size += size * (inside ? 0.5 : 128);
