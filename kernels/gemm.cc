@@ -97,7 +97,6 @@ class Product {
         const int64_t tile_rows = std::min(kernels_.tile_rows, rows - r);
         int32_t* tile_sums = sums + r * panel_columns;
         PrefetchWeights(next_block, r, rows);
-        if (is_last) PrefetchResult(first_row + r, tile_rows, column);
         kernels_.tile(tile_rows, prepared, groups * 4, weights_ + block, groups,
                       is_first ? first_sums_ + column : tile_sums, is_first ? 0 : panel_columns,
                       tile_sums);
@@ -128,16 +127,6 @@ class Product {
     const int64_t end = std::min(first + share, panels_ * groups_ * group_bytes);
     for (int64_t line = first; line < end; line += kCacheLineBytes) {
       __builtin_prefetch(weights_ + line, 0, 2);
-    }
-  }
-
-  // Whole-line stores to lines outside the caches are slow on some CPUs: asks for the lines.
-  void PrefetchResult(int64_t row, int64_t rows, int64_t column) const {
-    const int64_t end = std::min(column + kernels_.panel_columns, out_features_);
-    for (int64_t r = row; r < row + rows; ++r) {
-      for (int64_t c = column; c < end; c += kCacheLineBytes / 4) {
-        __builtin_prefetch(y_ + r * out_features_ + c, 1);
-      }
     }
   }
 

@@ -9,6 +9,7 @@
 #include "common/status_macros.h"
 #include "server/pulled_stream.h"
 #include "server/rpc_run.h"
+#include "server/server_status.h"
 
 namespace sasq {
 namespace {

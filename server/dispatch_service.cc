@@ -10,6 +10,7 @@
 #include "common/status_macros.h"
 #include "server/dispatch_validation.h"
 #include "server/rpc_run.h"
+#include "server/server_status.h"
 #include "server/timestamps.h"
 
 namespace sasq {

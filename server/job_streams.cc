@@ -8,10 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "common/mutex.h"
 #include "common/rpc_status.h"
-#include "server/lease_queue.h"
 #include "server/names.h"
 #include "server/pulled_stream.h"
-#include "server/rpc_run.h"
+#include "server/server_status.h"
 
 namespace sasq {
 namespace {

@@ -226,7 +226,7 @@ absl::Status LeaseManager::CompleteTask(const CompleteTaskRequest& request) {
       !request.lease_token().empty() && before->completed_token == request.lease_token();
   if (repeat) return absl::OkStatus();
   SASQ_RETURN_IF_ERROR(CheckToken(*before, request.lease_token()));
-  const absl::Status status = Publish(request, id);
+  absl::Status status = Publish(request, id);
   if (status.ok() && request.has_handed_back()) {
     parts_.workers.ClearJob(before->job.worker(), request.job(), /*draining=*/true);
   }

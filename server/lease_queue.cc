@@ -5,15 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "common/rpc_status.h"
+#include "server/server_status.h"
 
 namespace sasq {
 
-absl::Status ServerShutdownStatus() {
-  return WithReason(absl::UnavailableError("the server stops; connect again"), "SERVER_SHUTDOWN");
-}
-
-void LeaseQueue::Add(std::shared_ptr<LeasePoll> poll) {
+void LeaseQueue::Add(const std::shared_ptr<LeasePoll>& poll) {
   const LeasePoll::Caller& caller = poll->caller();
   bool refused = false;
   parts_.workers.BeginPoll(caller.worker_id, caller.instance_id);

@@ -43,7 +43,7 @@ class LeaseQueue {
       : leases_(leases), parts_(parts), executor_(executor) {}
 
   // Takes a call: it gets a job at once, later, or none at its deadline.
-  void Add(std::shared_ptr<LeasePoll> poll) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Add(const std::shared_ptr<LeasePoll>& poll) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The caller has hung up. True: the call was waiting and is the caller's again, to be finished.
   bool Remove(const LeasePoll* poll) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -84,9 +84,6 @@ class LeaseQueue {
   bool match_again_ ABSL_GUARDED_BY(mutex_) = false;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
 };
-
-// UNAVAILABLE (SERVER_SHUTDOWN).
-absl::Status ServerShutdownStatus();
 
 }  // namespace sasq
 

@@ -10,15 +10,9 @@
 #include "absl/status/status.h"
 #include "common/executor.h"
 #include "common/rpc_status.h"
+#include "server/server_status.h"
 
 namespace sasq {
-
-// RESOURCE_EXHAUSTED (SERVER_BUSY): the executor's queue is full.
-inline absl::Status ServerBusyStatus() {
-  return WithReason(
-      absl::ResourceExhaustedError("the server's queue of work is full; try again later"),
-      "SERVER_BUSY");
-}
 
 // Finishes the call with the status that `work` returns.
 template <typename Work>

@@ -1,5 +1,8 @@
 // sasqd: the coordinator. Keeps jobs, leases them to workers, serves their results.
+#include <stdlib.h>
+
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <string>
 
@@ -89,13 +92,20 @@ int Run(Flags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("sasqd: keeps quantization jobs, leases them to workers and serves their results.");
-  Flags flags;
-  Declare(app, flags);
+  // gRPC's own log is for its developers; what it means for users comes back as a status.
+  ::setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
+    CLI::App app(
+        "sasqd: keeps quantization jobs, leases them to workers and serves their results.");
+    Flags flags;
+    Declare(app, flags);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app.exit(error) == 0 ? 0 : kUsage;
+    }
+    return Run(flags);
+  } catch (const std::exception& error) {
+    return Fail(kUnavailable, error.what());
   }
-  return Run(flags);
 }

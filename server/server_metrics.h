@@ -1,4 +1,4 @@
-// The coordinator's metrics, by name. docs: every metric says what it is on its own page.
+// The coordinator's metrics: names, labels and buckets in one place.
 #ifndef SASQ_SERVER_SERVER_METRICS_H_
 #define SASQ_SERVER_SERVER_METRICS_H_
 

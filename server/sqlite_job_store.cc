@@ -151,7 +151,7 @@ std::unique_ptr<SqliteConnection> SqliteJobStore::Pool::Borrow() {
   return connection;
 }
 
-absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Create(Options options) {
+absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Create(const Options& options) {
   std::unique_ptr<SqliteJobStore> store(new SqliteJobStore());
   SASQ_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> writer,
                         SqliteConnection::Open(options.path, options.busy_timeout));
@@ -225,20 +225,23 @@ absl::StatusOr<std::vector<JobRecord>> SqliteJobStore::List(const std::vector<v1
   // One list of bits keeps the statement the same for every set of states.
   int64_t mask = 0;
   for (v1::JobState state : wanted) mask |= int64_t{1} << state;
-  return Read<std::vector<JobRecord>>([&](SqliteConnection& connection,
-                                          std::vector<JobRecord>& records) -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
-                          connection.Prepare("SELECT " SASQ_JOB_COLUMNS
-                                             " FROM jobs WHERE position < ? AND (? >> state) & 1 "
-                                             "ORDER BY position DESC LIMIT ?"));
-    statement.Bind(before_position > 0 ? before_position : INT64_MAX).Bind(mask).Bind(limit);
-    while (true) {
-      SASQ_ASSIGN_OR_RETURN(const bool found, statement.Step());
-      if (!found) return absl::OkStatus();
-      SASQ_ASSIGN_OR_RETURN(JobRecord record, ReadRecord(statement));
-      records.push_back(std::move(record));
-    }
-  });
+  return Read<std::vector<JobRecord>>(
+      [&](SqliteConnection& connection, std::vector<JobRecord>& records) -> absl::Status {
+        // The inner query reads only an index, however many jobs it passes over.
+        SASQ_ASSIGN_OR_RETURN(
+            SqliteStatement statement,
+            connection.Prepare("SELECT " SASQ_JOB_COLUMNS
+                               " FROM jobs WHERE position IN (SELECT position FROM jobs "
+                               "WHERE position < ? AND (? >> state) & 1 "
+                               "ORDER BY position DESC LIMIT ?) ORDER BY position DESC"));
+        statement.Bind(before_position > 0 ? before_position : INT64_MAX).Bind(mask).Bind(limit);
+        while (true) {
+          SASQ_ASSIGN_OR_RETURN(const bool found, statement.Step());
+          if (!found) return absl::OkStatus();
+          SASQ_ASSIGN_OR_RETURN(JobRecord record, ReadRecord(statement));
+          records.push_back(std::move(record));
+        }
+      });
 }
 
 absl::StatusOr<JobRecord> SqliteJobStore::Update(absl::string_view id, Change change) {
@@ -261,8 +264,11 @@ absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::LeaseNext(v1::DeviceKin
       SASQ_ASSIGN_OR_RETURN(
           SqliteStatement statement,
           connection.Prepare("SELECT " SASQ_JOB_COLUMNS
-                             " FROM jobs WHERE state = 1 AND device_kind IN (0, ?)"
-                             " ORDER BY position LIMIT 1"));
+                             " FROM jobs WHERE position = (SELECT min(first) FROM ("
+                             "SELECT min(position) AS first FROM jobs "
+                             "WHERE state = 1 AND device_kind = 0 UNION ALL "
+                             "SELECT min(position) FROM jobs "
+                             "WHERE state = 1 AND device_kind = ?))"));
       SASQ_ASSIGN_OR_RETURN(const bool found, statement.Bind(device_kind).Step());
       if (!found) return absl::OkStatus();
       SASQ_ASSIGN_OR_RETURN(changed.record, ReadRecord(statement));
@@ -403,7 +409,8 @@ absl::StatusOr<JobStats> SqliteJobStore::Stats() {
       stats.count_by_state[static_cast<v1::JobState>(counts.Int(0))] = counts.Int(1);
     }
     SASQ_ASSIGN_OR_RETURN(SqliteStatement oldest,
-                          connection.Prepare("SELECT min(queue_time) FROM jobs WHERE state = 1"));
+                          connection.Prepare("SELECT min(queue_time) FROM jobs "
+                                             "INDEXED BY jobs_by_queue_time WHERE state = 1"));
     SASQ_ASSIGN_OR_RETURN(const bool found, oldest.Step());
     if (found) stats.oldest_queue_time = oldest.Time(0);
     return absl::OkStatus();

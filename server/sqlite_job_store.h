@@ -23,7 +23,7 @@ class SqliteJobStore final : public JobStore {
 
   // Opens the file and brings its schema up to date. FAILED_PRECONDITION if the file was written by
   // a newer version.
-  static absl::StatusOr<std::unique_ptr<SqliteJobStore>> Create(Options options);
+  static absl::StatusOr<std::unique_ptr<SqliteJobStore>> Create(const Options& options);
 
   absl::StatusOr<JobRecord> Insert(const JobChange& added) override;
   absl::StatusOr<JobRecord> Get(absl::string_view id) override;

@@ -9,6 +9,7 @@ namespace {
 // kMigrations[i] leads from version i to version i + 1. Never edit one that was released.
 // Times are microseconds since 1970. `job` is a serialized sasq.v1.Job and `artifact` a serialized
 // sasq.v1.Artifact; the other columns are what is searched, and what only the coordinator knows.
+// State 1 is JOB_STATE_QUEUED.
 constexpr const char* kMigrations[kSqliteSchemaVersion] = {
     R"sql(
 CREATE TABLE jobs (
@@ -30,6 +31,8 @@ CREATE TABLE jobs (
   job BLOB NOT NULL
 );
 CREATE INDEX jobs_by_state ON jobs (state, position);
+CREATE INDEX jobs_by_position ON jobs (position DESC, state);
+CREATE INDEX jobs_to_lease ON jobs (device_kind, position) WHERE state = 1;
 CREATE INDEX jobs_by_queue_time ON jobs (queue_time) WHERE state = 1;
 CREATE INDEX jobs_by_lease_expiry ON jobs (lease_expire_time) WHERE lease_expire_time IS NOT NULL;
 CREATE INDEX jobs_by_lease_holder ON jobs (lease_worker) WHERE lease_worker IS NOT NULL;

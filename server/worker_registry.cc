@@ -38,7 +38,9 @@ absl::Status WorkerRegistry::Register(const v1::Worker& worker, absl::string_vie
   MutexLock lock(&mutex_);
   Entry& entry = entries_[worker.id()];
   const bool same = entry.instance_id == instance_id;
-  if (!entry.instance_id.empty() && !same && StateOf(entry, now) != v1::WORKER_STATE_LOST) {
+  const v1::WorkerState state = StateOf(entry, now);
+  const bool leaves = state == v1::WORKER_STATE_LOST || state == v1::WORKER_STATE_DRAINING;
+  if (!entry.instance_id.empty() && !same && !leaves) {
     return WithReason(
         absl::AlreadyExistsError(absl::StrCat(
             "worker_id \"", worker.id(), "\" belongs to another process that was heard of ",

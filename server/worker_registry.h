@@ -23,7 +23,8 @@ class WorkerRegistry {
   explicit WorkerRegistry(absl::Duration lost_after) : lost_after_(lost_after) {}
 
   // Adds a worker, or renews one. ALREADY_EXISTS (WORKER_ID_TAKEN) while another instance has the
-  // id and is not LOST. Fields of `worker` other than id, capabilities and version are ignored.
+  // id and is neither LOST nor DRAINING. Fields of `worker` other than id, capabilities and version
+  // are ignored.
   absl::Status Register(const v1::Worker& worker, absl::string_view instance_id, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -20,9 +20,9 @@ namespace {
 // makes cheap, and memory holds one layer's activations instead of all.
 class WindowPass {
  public:
-  WindowPass(const QuantizedWeights& weights, absl::Span<const float> scales,
-             bool first_token_float, absl::Span<const int32_t> window, std::stop_token stop)
-      : model_(weights.model()),
+  WindowPass(const BackwardWeights& weights, absl::Span<const float> scales, bool first_token_float,
+             absl::Span<const int32_t> window, std::stop_token stop)
+      : model_(weights.forward().model()),
         executor_(weights, scales, first_token_float),
         decoder_(model_, static_cast<int64_t>(window.size())),
         window_(window),
@@ -98,12 +98,12 @@ class WindowPass {
 
 }  // namespace
 
-absl::StatusOr<ScaleGradients> ComputeScaleGradients(const QuantizedWeights& weights,
+absl::StatusOr<ScaleGradients> ComputeScaleGradients(const BackwardWeights& weights,
                                                      absl::Span<const float> scales,
                                                      bool first_token_float,
                                                      absl::Span<const int32_t> window,
                                                      std::stop_token stop) {
-  SASQ_RETURN_IF_ERROR(CheckScales(weights.model(), scales));
+  SASQ_RETURN_IF_ERROR(CheckScales(weights.forward().model(), scales));
   return CatchTorchOr([&]() -> absl::StatusOr<ScaleGradients> {
     return WindowPass(weights, scales, first_token_float, window, stop).Run();
   });

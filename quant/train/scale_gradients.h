@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "quant/model/quantized_weights.h"
+#include "quant/train/backward_weights.h"
 
 namespace sasq {
 
@@ -18,11 +18,11 @@ struct ScaleGradients {
   std::vector<double> gradient;  // d loss / d scale, in the order of Model::sites()
 };
 
-// Forward in INT8 with `scales` (finite, positive, one a site), backward in float32 through the
-// rounding by LSQ's rule; no gradient of a weight is computed. With `first_token_float` row 0 stays
+// Forward in INT8 with `scales` (finite, positive, one a site), backward through the rounding by
+// LSQ's rule; no gradient of a weight is computed. With `first_token_float` row 0 stays
 // in float and its prediction is not scored. CANCELLED, within one site's work, when `stop` is
 // asked for.
-absl::StatusOr<ScaleGradients> ComputeScaleGradients(const QuantizedWeights& weights,
+absl::StatusOr<ScaleGradients> ComputeScaleGradients(const BackwardWeights& weights,
                                                      absl::Span<const float> scales,
                                                      bool first_token_float,
                                                      absl::Span<const int32_t> window,

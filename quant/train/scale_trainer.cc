@@ -40,7 +40,7 @@ absl::Status Diverged(int64_t step, absl::string_view what, double value) {
 
 class SasqTrainer final : public ScaleTrainer {
  public:
-  SasqTrainer(std::shared_ptr<const QuantizedWeights> weights, std::vector<float> initial_scales,
+  SasqTrainer(std::shared_ptr<const BackwardWeights> weights, std::vector<float> initial_scales,
               ScaleTrainerOptions options)
       : weights_(std::move(weights)),
         initial_scales_(std::move(initial_scales)),
@@ -63,7 +63,7 @@ class SasqTrainer final : public ScaleTrainer {
 
  private:
   // Constant after construction.
-  const std::shared_ptr<const QuantizedWeights> weights_;
+  const std::shared_ptr<const BackwardWeights> weights_;
   const std::vector<float> initial_scales_;
   const ScaleTrainerOptions options_;
 
@@ -136,7 +136,9 @@ absl::StatusOr<std::unique_ptr<ScaleTrainer>> ScaleTrainer::Create(
     ScaleTrainerOptions options) {
   SASQ_RETURN_IF_ERROR(CheckOptions(options));
   SASQ_RETURN_IF_ERROR(CheckScales(weights->model(), initial_scales));
-  return std::make_unique<SasqTrainer>(std::move(weights), std::move(initial_scales),
+  SASQ_ASSIGN_OR_RETURN(std::shared_ptr<const BackwardWeights> backward_weights,
+                        BackwardWeights::Create(std::move(weights)));
+  return std::make_unique<SasqTrainer>(std::move(backward_weights), std::move(initial_scales),
                                        std::move(options));
 }
 

@@ -1,8 +1,6 @@
 #include "quant/train/trainable_executor.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
@@ -24,13 +22,13 @@ using torch::autograd::variable_list;
 // The backward pass of one site: from d loss / d y to d loss / d x and d loss / d scale.
 class SiteNode final : public torch::autograd::Node {
  public:
-  SiteNode(edge_list x_and_scale, at::Tensor x, float scale, kernels::CpuPath path,
-           const kernels::PackedWeights& weights, bool first_token_float)
+  SiteNode(edge_list x_and_scale, const BackwardWeights& weights, SiteId site, at::Tensor x,
+           float scale, bool first_token_float)
       : Node(std::move(x_and_scale)),
+        weights_(weights),
+        site_(site),
         x_(std::move(x)),
         scale_(scale),
-        path_(path),
-        weights_(weights),
         first_token_float_(first_token_float) {}
 
   std::string name() const override { return "SiteNode"; }
@@ -38,38 +36,30 @@ class SiteNode final : public torch::autograd::Node {
  protected:
   variable_list apply(variable_list&& grads) override {
     const at::NoGradGuard no_grad;
-    at::Tensor grad_x = GradQuantized(grads[0]);
+    at::Tensor grad_x = weights_.InputGradient(site_, grads[0]);
     const int64_t skipped = first_token_float_ ? 1 : 0;
     const int64_t cols = x_.size(1);
     float* const grad = grad_x.mutable_data_ptr<float>() + skipped * cols;
     double grad_scale = 0;
     const absl::Status status = kernels::FakeQuantizeBackward(
-        path_, x_.const_data_ptr<float>() + skipped * cols, grad, x_.size(0) - skipped, cols,
-        scale_, grad, &grad_scale, ComputeParallelFor);
+        weights_.forward().path(), x_.const_data_ptr<float>() + skipped * cols, grad,
+        x_.size(0) - skipped, cols, scale_, grad, &grad_scale, ComputeParallelFor);
     SASQ_CHECK(status.ok());  // shapes and scale were checked before the forward pass
     return {std::move(grad_x), at::scalar_tensor(grad_scale, at::kDouble)};
   }
 
  private:
-  // d loss / d x_hat = d loss / d y * W.
-  at::Tensor GradQuantized(const at::Tensor& grad_y) const {
-    const at::Tensor w =
-        at::empty({weights_.out_features(), weights_.in_features()}, grad_y.options());
-    weights_.Dequantize(w.mutable_data_ptr<float>(), ComputeParallelFor);
-    return at::mm(grad_y, w);
-  }
-
+  const BackwardWeights& weights_;
+  const SiteId site_;
   const at::Tensor x_;
   const float scale_;
-  const kernels::CpuPath path_;
-  const kernels::PackedWeights& weights_;
   const bool first_token_float_;
 };
 
 }  // namespace
 
-TrainableExecutor::TrainableExecutor(const QuantizedWeights& weights,
-                                     absl::Span<const float> scales, bool first_token_float)
+TrainableExecutor::TrainableExecutor(const BackwardWeights& weights, absl::Span<const float> scales,
+                                     bool first_token_float)
     : weights_(weights), first_token_float_(first_token_float) {
   for (const float scale : scales) {
     scales_.push_back(at::scalar_tensor(static_cast<double>(scale), at::kDouble));
@@ -82,14 +72,15 @@ const at::Tensor& TrainableExecutor::scale(SiteId site) const {
 }
 
 absl::StatusOr<at::Tensor> TrainableExecutor::Run(SiteId site, const at::Tensor& x) {
+  const QuantizedWeights& forward = weights_.forward();
   const float scale_value = static_cast<float>(*scale(site).const_data_ptr<double>());
   const at::Tensor values = x.detach().contiguous();
-  SASQ_ASSIGN_OR_RETURN(at::Tensor y, StaticInt8Linear(weights_.path(), weights_.site(site), values,
+  SASQ_ASSIGN_OR_RETURN(at::Tensor y, StaticInt8Linear(forward.path(), forward.site(site), values,
                                                        scale_value, first_token_float_));
   if (at::GradMode::is_enabled()) {
     const std::shared_ptr<SiteNode> node(
-        new SiteNode(torch::autograd::collect_next_edges(x, scale(site)), values, scale_value,
-                     weights_.path(), weights_.site(site).weights, first_token_float_),
+        new SiteNode(torch::autograd::collect_next_edges(x, scale(site)), weights_, site, values,
+                     scale_value, first_token_float_),
         torch::autograd::deleteNode);
     torch::autograd::create_gradient_edge(y, node);
   }

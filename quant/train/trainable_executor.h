@@ -9,19 +9,19 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "quant/model/quantized_weights.h"
 #include "quant/model/site_executor.h"
+#include "quant/train/backward_weights.h"
 
 namespace sasq {
 
 // Run gives the values of the static executor to the bit. Under autograd, d loss / d y becomes
-//   d loss / d x_hat = d loss / d y * W   (W dequantized, float32),
-// and d loss / d x and d loss / d s by kernels::FakeQuantizeBackward. A row 0 that stays in float
+// d loss / d x_hat by BackwardWeights::InputGradient, and that d loss / d x and d loss / d s by
+// kernels::FakeQuantizeBackward. A row 0 that stays in float
 // passes its gradient on as it is and adds nothing to d loss / d s.
 class TrainableExecutor final : public SiteExecutor {
  public:
   // `weights` must outlive this executor and every backward pass through it.
-  TrainableExecutor(const QuantizedWeights& weights, absl::Span<const float> scales,
+  TrainableExecutor(const BackwardWeights& weights, absl::Span<const float> scales,
                     bool first_token_float);
 
   absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override;
@@ -30,7 +30,7 @@ class TrainableExecutor final : public SiteExecutor {
   const at::Tensor& scale(SiteId site) const;
 
  private:
-  const QuantizedWeights& weights_;
+  const BackwardWeights& weights_;
   const bool first_token_float_;
   std::vector<at::Tensor> scales_;
 };

@@ -88,7 +88,8 @@ std::vector<float> SomeScales(const Model& model) {
 
 MakeWork OurStep(int64_t token_count) {
   return [token_count](std::shared_ptr<const Model> model) -> Work {
-    const std::shared_ptr<const QuantizedWeights> weights = Quantize(model);
+    const std::shared_ptr<const BackwardWeights> weights =
+        BackwardWeights::Create(Quantize(model)).value();
     return [=] {
       const std::vector<int32_t> tokens = SomeTokens(token_count, model->config().vocab_size);
       SASQ_CHECK(ComputeScaleGradients(*weights, SomeScales(*model), false, tokens, {}).ok());
@@ -119,9 +120,12 @@ MakeWork EvaluationWindow(bool int8, int64_t token_count) {
   };
 }
 
-// One row's process: does the work once for each byte that it is sent.
+// One row's process: does the work once for each kRun that it is sent.
 class Row {
  public:
+  static constexpr char kRun = 'r';
+  static constexpr char kQuit = 'q';
+
   Row(std::string name, const std::string& folder, const MakeWork& make_work)
       : name_(std::move(name)) {
     int commands[2], results[2];
@@ -142,13 +146,13 @@ class Row {
 
   void RunOnce(bool warm_up) {
     Measurement measurement;
-    SASQ_CHECK(write(command_, "x", 1) == 1);
+    SASQ_CHECK(write(command_, &kRun, 1) == 1);
     SASQ_CHECK(read(result_, &measurement, sizeof(measurement)) == sizeof(measurement));
     if (!warm_up) measurements_.push_back(measurement);
   }
 
   void Finish() {
-    close(command_);
+    SASQ_CHECK(write(command_, &kQuit, 1) == 1);
     SASQ_CHECK(waitpid(pid_, nullptr, 0) == pid_);
   }
 
@@ -168,7 +172,7 @@ class Row {
     SetComputeThreads(1);
     const Work work = make_work(Model::Load(folder).value());
     char command;
-    while (read(commands, &command, 1) == 1) {
+    while (read(commands, &command, 1) == 1 && command == kRun) {
       const Stopwatch watch;
       const double cpu_seconds = CpuSeconds();
       work();
@@ -212,6 +216,7 @@ int Run(const std::string& folder, int repetitions) {
   std::printf("model %s, kernel path %s, 1 thread, median of %d\n", folder.c_str(),
               std::string(kernels::CpuPathName(kernels::SelectCpuPath().value())).c_str(),
               repetitions);
+  std::fflush(stdout);  // before processes are forked
   for (const int64_t tokens : {256, 512}) {
     Compare(folder, repetitions, "training step, " + std::to_string(tokens) + " tokens", "sasq",
             OurStep(tokens), "plain (eager float32)", PlainStep(tokens));

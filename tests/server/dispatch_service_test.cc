@@ -9,6 +9,7 @@ namespace sasq {
 namespace {
 
 using DispatchServiceTest = ServerFixture;
+using LeasePollTest = MeteredServerFixture;
 
 constexpr absl::StatusCode kInvalid = absl::StatusCode::kInvalidArgument;
 
@@ -121,7 +122,7 @@ TEST_F(DispatchServiceTest, PollEndsWithoutATaskAtItsDeadline) {
   EXPECT_FALSE(none->has_task());
 }
 
-TEST_F(DispatchServiceTest, HeldPollGetsAJobThatComesLater) {
+TEST_F(LeasePollTest, HeldPollGetsAJobThatComesLater) {
   ASSERT_TRUE(Register(WorkerNamed("w")).ok());
   absl::StatusOr<dispatch::v1::LeaseTaskResponse> response;
   std::thread poller([&] { response = LeaseTask("w", kRpcTimeout); });
@@ -160,7 +161,7 @@ TEST_F(DispatchServiceTest, JobsWaitForTheirDevice) {
   EXPECT_EQ(LeaseTask("gpu", absl::ZeroDuration())->task().job(), name);
 }
 
-TEST_F(DispatchServiceTest, PollOfACallerThatHungUpTakesNoJob) {
+TEST_F(LeasePollTest, PollOfACallerThatHungUpTakesNoJob) {
   ASSERT_TRUE(Register(WorkerNamed("gone")).ok());
   dispatch::v1::LeaseTaskRequest request;
   request.set_worker_id("gone");
@@ -190,7 +191,7 @@ TEST_F(DispatchServiceTest, LostAnswerIsGivenAgain) {
   EXPECT_EQ(again->task().lease_token(), task.lease_token());
 }
 
-TEST_F(DispatchServiceTest, ShutdownEndsPollsWithUnavailable) {
+TEST_F(LeasePollTest, ShutdownEndsPollsWithUnavailable) {
   ASSERT_TRUE(Register(WorkerNamed("w")).ok());
   absl::Status status;
   std::thread poller([&] { status = LeaseTask("w", kRpcTimeout).status(); });

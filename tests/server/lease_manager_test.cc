@@ -321,6 +321,14 @@ TEST_F(LeaseManagerTest, TwoProcessesWithOneWorkerId) {
             "WORKER_ID_TAKEN");
 }
 
+TEST_F(LeaseManagerTest, WorkerThatDrainedLeavesItsIdToItsSuccessor) {
+  dispatch::v1::CompleteTaskRequest back = OutcomeOf(SubmitAndLease());
+  back.mutable_handed_back();
+  ASSERT_TRUE(leases_->CompleteTask(back).ok());
+  Register("worker-1", "instance-2");
+  EXPECT_EQ(Lease("worker-1", "instance-2").attempt(), 1);
+}
+
 TEST_F(LeaseManagerTest, WorkerThatHoldsAPollIsNotLost) {
   Register("worker-1");
   workers_->BeginPoll("worker-1", "instance-1");

@@ -33,7 +33,8 @@ class ServerFixture : public testing::Test {
 
   void StartServer() {
     options_.listen_address = "127.0.0.1:0";
-    options_.metrics_address = "127.0.0.1:0";
+    // The page of metrics takes two seconds to close, so only those who read it have one.
+    options_.metrics_address = with_metrics_ ? "127.0.0.1:0" : "";
     options_.data_folder = folder_.path() + "/data";
     absl::StatusOr<std::unique_ptr<Server>> server = Server::Create(options_);
     ASSERT_TRUE(server.ok()) << server.status();
@@ -204,12 +205,13 @@ class ServerFixture : public testing::Test {
     return "";
   }
 
-  // Waits until the server holds `count` polls.
+  // Waits until the server holds `count` polls, as its metrics say.
   void WaitForHeldPolls(absl::string_view count) {
     while (Metric("sasq_lease_polls_held") != count) {
     }
   }
 
+  bool with_metrics_ = false;  // set in the constructor
   TempFolder folder_;
   Server::Options options_;
   std::unique_ptr<Server> server_;
@@ -217,6 +219,11 @@ class ServerFixture : public testing::Test {
   std::unique_ptr<v1::QuantizationService::Stub> jobs_;
   std::unique_ptr<v1::ArtifactService::Stub> artifacts_;
   std::unique_ptr<dispatch::v1::DispatchService::Stub> dispatch_;
+};
+
+class MeteredServerFixture : public ServerFixture {
+ protected:
+  MeteredServerFixture() { with_metrics_ = true; }
 };
 
 }  // namespace sasq

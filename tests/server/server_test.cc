@@ -16,6 +16,7 @@ namespace sasq {
 namespace {
 
 using ServerTest = ServerFixture;
+using ServerMetricsTest = MeteredServerFixture;
 
 // A unary call with hand-made bytes: stubs of the health service are not part of gRPC's libraries.
 grpc::Status RawCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
@@ -90,7 +91,7 @@ TEST_F(ServerTest, ReflectionListsTheServices) {
   EXPECT_TRUE(status.ok());
 }
 
-TEST_F(ServerTest, MetricsTellWhatHappened) {
+TEST_F(ServerMetricsTest, TellWhatHappened) {
   const dispatch::v1::Task task = SubmitAndLease();
   ASSERT_TRUE(Complete(SuccessOf(task, "a")).ok());
   Submit();
@@ -117,7 +118,7 @@ TEST_F(ServerTest, MetricsTellWhatHappened) {
   }
 }
 
-TEST_F(ServerTest, OpenStreamsAreCounted) {
+TEST_F(ServerMetricsTest, OpenStreamsAreCounted) {
   const std::string gauge =
       R"(sasq_rpc_streams_open{method="sasq.v1.QuantizationService/WatchJob"})";
   v1::WatchJobRequest request;
@@ -133,7 +134,7 @@ TEST_F(ServerTest, OpenStreamsAreCounted) {
   }
 }
 
-TEST_F(ServerTest, PromtoolFindsNoFault) {
+TEST_F(ServerMetricsTest, PromtoolFindsNoFault) {
   if (std::system("promtool --version > /dev/null 2>&1") != 0) {
     GTEST_SKIP() << "promtool is not installed (apt-get install prometheus)";
   }
@@ -175,7 +176,7 @@ TEST_F(ServerTest, SecondServerOnTheSameFolderIsRefused) {
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("in use by another sasqd"));
 }
 
-TEST_F(ServerTest, TakenPortsAreErrors) {
+TEST_F(ServerMetricsTest, TakenPortsAreErrors) {
   Server::Options other = options_;
   other.data_folder = folder_.path() + "/other";
   other.listen_address = absl::StrCat("127.0.0.1:", server_->port());

@@ -3,6 +3,7 @@
 usage: check_files.py [ROOT]
 """
 
+import os
 import pathlib
 import re
 import sys
@@ -63,6 +64,8 @@ def check(root):
         if b"\0" in content:
             continue
         count += 1
+        if content.startswith(b"#!") and not os.access(root / path, os.X_OK):
+            problems.append(f"{path}: begins with #! and is not executable")
         problems += problems_of(path, content.decode("utf-8", errors="replace"))
     return problems, count
 

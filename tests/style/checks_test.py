@@ -87,6 +87,10 @@ class PlantedFault(unittest.TestCase):
         self.write("common/a.h", "#ifndef A_H\n#define A_H\n#endif\n")
         self.assert_file_fault("SASQ_COMMON_A_H_")
 
+    def test_script_that_cannot_be_run(self):
+        self.write("scripts/a.sh", "#!/bin/sh\n")
+        self.assert_file_fault("not executable")
+
     def test_purpose_of_a_folder(self):
         self.write("common/CMakeLists.txt", "add_library(a)\n")
         self.assert_file_fault("first line")

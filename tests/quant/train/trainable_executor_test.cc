@@ -36,6 +36,7 @@ class TrainableExecutorTest : public ::testing::Test {
   TrainableExecutorTest()
       : model_(Model::Load(MakeTinyModel()).value()),
         weights_(QuantizedWeights::Create(model_, kernels::SelectCpuPath().value()).value()),
+        backward_(BackwardWeights::Create(weights_).value()),
         scales_(model_->sites().size(), kScale),
         in_(weights_->site(kSite).weights.in_features()),
         out_(weights_->site(kSite).weights.out_features()),
@@ -44,6 +45,7 @@ class TrainableExecutorTest : public ::testing::Test {
 
   std::shared_ptr<const Model> model_;
   std::shared_ptr<const QuantizedWeights> weights_;
+  std::shared_ptr<const BackwardWeights> backward_;
   std::vector<float> scales_;
   int64_t in_;
   int64_t out_;
@@ -53,7 +55,7 @@ class TrainableExecutorTest : public ::testing::Test {
 
 TEST_F(TrainableExecutorTest, GivesTheValuesOfTheStaticExecutor) {
   for (const bool first_token_float : {false, true}) {
-    TrainableExecutor executor(*weights_, scales_, first_token_float);
+    TrainableExecutor executor(*backward_, scales_, first_token_float);
     const at::Tensor expected =
         StaticInt8Linear(weights_->path(), weights_->site(kSite), x_, kScale, first_token_float)
             .value();
@@ -68,7 +70,7 @@ TEST_F(TrainableExecutorTest, GradientsAreTheDefinition) {
   weights_->site(kSite).weights.Dequantize(w.data(), kernels::SerialFor);
   for (const bool first_token_float : {false, true}) {
     const at::AutoGradMode with_grad(true);
-    TrainableExecutor executor(*weights_, scales_, first_token_float);
+    TrainableExecutor executor(*backward_, scales_, first_token_float);
     at::Tensor x = x_.clone().set_requires_grad(true);
     const at::Tensor y = executor.Run(kSite, x).value();
     const std::vector<at::Tensor> grads =
@@ -105,7 +107,7 @@ TEST_F(TrainableExecutorTest, GradientsAreTheDefinition) {
 
 TEST_F(TrainableExecutorTest, NoGraphWithoutGradients) {
   const at::NoGradGuard no_grad;
-  TrainableExecutor executor(*weights_, scales_, false);
+  TrainableExecutor executor(*backward_, scales_, false);
   EXPECT_FALSE(executor.Run(kSite, x_)->requires_grad());
 }
 
