@@ -43,7 +43,8 @@ stop_service() {
 finish() {
   local status=$? log
   trap - EXIT INT TERM
-  if [ "$status" -ne 0 ] && [ ${#pids[@]} -gt 0 ]; then
+  # 130 and 143: interrupted, nothing is wrong.
+  if [ "$status" -ne 0 ] && [ "$status" -ne 130 ] && [ "$status" -ne 143 ] && [ ${#pids[@]} -gt 0 ]; then
     for log in "$OUT"/*.log; do
       printf '%s--- the end of %s%s\n' "$dim" "$log" "$plain" >&2
       tail -n 15 "$log" >&2
@@ -87,7 +88,7 @@ scripts/install_deps.sh
 
 step "Building into build/"
 export NINJA_STATUS="    [%f/%t, %es] "
-cmake --preset release --log-level=WARNING
+cmake --preset release >/dev/null
 cmake --build --preset release --target sasqd sasq-worker sasq
 
 step "Model"
@@ -105,6 +106,13 @@ mkdir -p "$OUT" "$data_dir"
 start_program sasqd --listen_address=127.0.0.1:0 --metrics_address=127.0.0.1:0 --data_dir="$data_dir"
 SASQ_ENDPOINT="127.0.0.1:$(port_of sasqd grpc)"
 export SASQ_ENDPOINT
+# A run that was interrupted left its job behind: it must not go before this one.
+if [ "$data_dir" = "$OUT/data" ]; then
+  for old_job in $("$BIN/sasq" list --quiet --state queued --state running); do
+    "$BIN/sasq" cancel "$old_job" >/dev/null
+    note "cancelled $old_job, left over from an interrupted run"
+  done
+fi
 start_program sasq-worker --coordinator="$SASQ_ENDPOINT" --threads="$(nproc)" \
   --metrics_address=127.0.0.1:0
 
@@ -130,7 +138,7 @@ if [ "$keep" -eq 1 ]; then
   note "The service stays up. To talk to it:"
   note "  export SASQ_ENDPOINT=$SASQ_ENDPOINT"
   note "  build/bin/sasq list; build/bin/sasq workers; build/bin/sasq --help"
-  note "  curl http://127.0.0.1:$(port_of sasqd metrics)/metrics          (coordinator)"
+  note "  curl http://127.0.0.1:$(port_of sasqd metrics)/metrics    (coordinator)"
   note "  curl http://127.0.0.1:$(port_of sasq-worker metrics)/metrics    (worker)"
   note "To stop it: kill ${pids[*]}"
   pids=()

@@ -20,7 +20,7 @@ export NINJA_STATUS="    [%f/%t, %es] "
 # build PRESET [TARGET...]
 build() {
   step "Building, preset $1"
-  cmake --preset "$1" --log-level=WARNING
+  cmake --preset "$1" >/dev/null
   cmake --build --preset "$1" --parallel "$jobs" ${2:+--target "${@:2}"}
 }
 
@@ -30,12 +30,12 @@ SASQ_MODEL_DIR=$(scripts/get_model.sh)
 export SASQ_MODEL_DIR
 
 step "Style"
-cmake --preset release --log-level=WARNING -DSASQ_BUILD_TESTS=ON
+cmake --preset release -DSASQ_BUILD_TESTS=ON >/dev/null
 ctest --preset release --parallel "$jobs" --label-regex '^style$'
 
 build release
 # Thread safety annotations are clang's: build what has threads with it.
-build clang sasq_common sasq_server sasq_client sasq_worker_loop
+build clang sasq_common sasq_server sasq_client_commands sasq_worker
 
 if [ "$long" -eq 1 ]; then
   for preset in asan tsan; do

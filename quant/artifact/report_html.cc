@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "quant/artifact/report_plot.h"
 #include "quant/artifact/report_style.h"
 
@@ -286,17 +288,24 @@ void AppendCost(const Report& report, std::string* html) {
   *html += "</dl></div></div>";
 }
 
+// `training_text` as "Training text".
+std::string InputLabel(absl::string_view role) {
+  std::string label = EscapeHtml(absl::StrReplaceAll(role, {{"_", " "}}));
+  if (!label.empty()) label[0] = absl::ascii_toupper(static_cast<unsigned char>(label[0]));
+  return label;
+}
+
 void AppendProvenance(const Provenance& provenance, std::string* html) {
   *html += "<h2>Where it comes from</h2><div class=\"card\"><dl>";
   AppendEntry("Program", absl::StrCat("SASQ ", EscapeHtml(provenance.code_version)), html);
-  AppendEntry(
-      "Device",
-      absl::StrCat(EscapeHtml(provenance.device_name), " (", EscapeHtml(provenance.device_kind),
-                   ", ", provenance.thread_count, " threads, kernels <code>",
-                   EscapeHtml(provenance.kernel_path), "</code>)"),
-      html);
+  AppendEntry("Device",
+              absl::StrCat(EscapeHtml(provenance.device_name), " (",
+                           EscapeHtml(provenance.device_kind), ", ", provenance.thread_count,
+                           provenance.thread_count == 1 ? " thread" : " threads",
+                           ", kernels <code>", EscapeHtml(provenance.kernel_path), "</code>)"),
+              html);
   for (const InputDigest& input : provenance.inputs) {
-    AppendEntry(EscapeHtml(input.role),
+    AppendEntry(InputLabel(input.role),
                 absl::StrCat("<code>", EscapeHtml(input.uri),
                              "</code><br><span class=\"dim\">"
                              "SHA-256 <code>",

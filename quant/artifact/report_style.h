@@ -28,7 +28,7 @@ main { max-width: 1060px; margin: 0 auto; }
 h1 { font-size: 26px; line-height: 1.25; margin: 0; }
 h2 { font-size: 18px; margin: 36px 0 4px; }
 h3 { font-size: 14px; margin: 0 0 6px; font-weight: 600; }
-p { margin: 6px 0; max-width: 76ch; }
+p { margin: 6px 0; max-width: 92ch; }
 .dim { color: var(--dim); }
 code { font: 0.92em ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; }
 .tiles { display: grid; gap: 12px; margin: 20px 0 8px;
@@ -60,6 +60,7 @@ dl { display: grid; grid-template-columns: minmax(110px, max-content) 1fr; gap: 
 dt { color: var(--dim); }
 dd { margin: 0; min-width: 0; }
 summary { cursor: pointer; color: var(--accent); }
+details { margin-top: 12px; }
 details dl { margin-top: 10px; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--dim); font: 11px system-ui, "Liberation Sans", sans-serif; }

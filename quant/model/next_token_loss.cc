@@ -2,12 +2,14 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/amax.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/logsumexp.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/status_macros.h"
 #include "quant/model/float_weights.h"
@@ -20,23 +22,43 @@ namespace {
 constexpr int64_t kLogitsChunkBytes = 64 << 20;
 
 // The loss of one chunk of rows, whose targets are `targets`. Turns `logits` [rows, vocab_size]
-// into d (sum of losses) / d logits = softmax - onehot if `want_gradient`.
-double ChunkLoss(at::Tensor& logits, absl::Span<const int32_t> targets, bool want_gradient) {
-  const at::Tensor log_sums = at::logsumexp(logits, /*dim=*/1, /*keepdim=*/true);
-  const float* log_sum = log_sums.const_data_ptr<float>();
+// into e = exp(logits - max of the row) and gives the rows' sums of e: softmax = e / sum.
+struct ChunkLoss {
+  double sum_nats = 0;
+  at::Tensor exp_sums;  // [rows, 1]
+};
+
+ChunkLoss ComputeChunkLoss(at::Tensor& logits, absl::Span<const int32_t> targets) {
+  const at::Tensor maxima = at::amax(logits, /*dim=*/1, /*keepdim=*/true);
+  logits.sub_(maxima);
   const int64_t vocab_size = logits.size(1);
-  float* logit = logits.mutable_data_ptr<float>();
-  double sum = 0;
+  const float* logit = logits.const_data_ptr<float>();
+  ChunkLoss loss;
   for (size_t row = 0; row < targets.size(); ++row) {
-    sum += static_cast<double>(log_sum[row]) -
-           static_cast<double>(logit[static_cast<int64_t>(row) * vocab_size + targets[row]]);
+    loss.sum_nats -=
+        static_cast<double>(logit[static_cast<int64_t>(row) * vocab_size + targets[row]]);
   }
-  if (!want_gradient) return sum;
-  logits.sub_(log_sums).exp_();
+  logits.exp_();
+  loss.exp_sums = at::sum(logits, /*dim=*/1, /*keepdim=*/true);
+  const float* sum = loss.exp_sums.const_data_ptr<float>();
   for (size_t row = 0; row < targets.size(); ++row) {
-    logit[static_cast<int64_t>(row) * vocab_size + targets[row]] -= 1;
+    loss.sum_nats += std::log(static_cast<double>(sum[row]));
   }
-  return sum;
+  return loss;
+}
+
+// d (loss / count) / d hidden = (softmax - onehot) * head / count, of `exps` as ComputeChunkLoss
+// leaves them.
+void ChunkGradient(at::Tensor& exps, const ChunkLoss& loss, absl::Span<const int32_t> targets,
+                   const at::Tensor& head, int64_t count, at::Tensor grad_rows) {
+  const int64_t vocab_size = exps.size(1);
+  float* exp = exps.mutable_data_ptr<float>();
+  const float* sum = loss.exp_sums.const_data_ptr<float>();
+  for (size_t row = 0; row < targets.size(); ++row) {
+    exp[static_cast<int64_t>(row) * vocab_size + targets[row]] -= sum[row];
+  }
+  at::mm_out(grad_rows, exps, head);
+  grad_rows.div_(loss.exp_sums).mul_(1.0 / static_cast<double>(count));
 }
 
 }  // namespace
@@ -66,11 +88,12 @@ absl::StatusOr<SequenceLoss> NextTokenLoss(const Model& model, const at::Tensor&
       const int64_t rows = std::min(chunk_rows, end - row);
       at::Tensor logits = buffer.narrow(0, 0, rows);
       at::mm_out(logits, hidden.narrow(0, row, rows), head.t());
-      loss.sum_nats += ChunkLoss(logits, tokens.subspan(row + 1, rows), grad_hidden != nullptr);
-      if (grad_hidden == nullptr) continue;
-      at::Tensor grad_rows = grad_hidden->narrow(0, row, rows);
-      at::mm_out(grad_rows, logits, head);
-      grad_rows.mul_(1.0 / static_cast<double>(loss.count));
+      const absl::Span<const int32_t> targets = tokens.subspan(row + 1, rows);
+      const ChunkLoss chunk = ComputeChunkLoss(logits, targets);
+      loss.sum_nats += chunk.sum_nats;
+      if (grad_hidden != nullptr) {
+        ChunkGradient(logits, chunk, targets, head, loss.count, grad_hidden->narrow(0, row, rows));
+      }
     }
     return loss;
   });

@@ -37,7 +37,7 @@ std::vector<Shape> Shapes() {
   for (int i = 0; i < 20'000; ++i) {
     gaussian.values.push_back(normal(random));
     flat.values.push_back(uniform(random));
-    spiked.values.push_back(i % 5000 == 0 ? 2800.0f : normal(random));
+    spiked.values.push_back(i % 500 == 0 ? 2400.0f + 0.023f * static_cast<float>(i) : normal(random));
     const float value = normal(random);
     heavy.values.push_back(value * value * value * 4);
   }
