@@ -1,5 +1,5 @@
-# LibTorch from the unpacked PyPI wheel (scripts/fetch_libtorch.sh), as imported targets:
-# Torch::cpu, and with SASQ_CUDA Torch::cuda. Deliberately not find_package(Torch): that one demands
+# LibTorch from the unpacked PyPI wheel (scripts/fetch_libtorch.sh), as the
+# imported target Torch::cpu. Deliberately not find_package(Torch): that one demands
 # the CUDA toolkit, links libtorch_cuda.so and fails with C++20 on CMake 3.25.
 set(SASQ_LIBTORCH_ROOT "${PROJECT_SOURCE_DIR}/.deps/libtorch" CACHE PATH
     "Folder that holds torch/ and nvidia/")
@@ -22,13 +22,3 @@ set_target_properties(Torch::cpu PROPERTIES
 # run time, the linker has to be told.
 target_link_options(Torch::cpu INTERFACE
   "LINKER:-rpath-link,${SASQ_LIBTORCH_ROOT}/nvidia/cu13/lib")
-
-if(SASQ_CUDA)
-  add_library(Torch::cuda INTERFACE IMPORTED GLOBAL)
-  # --no-as-needed: libtorch_cuda registers its operators in static initializers. Its own needs
-  # (cuDNN, NCCL, ...) have to be on the machine that runs it, not on the one that links.
-  set_target_properties(Torch::cuda PROPERTIES INTERFACE_LINK_LIBRARIES
-    "Torch::cpu;-Wl,--no-as-needed;${_torch}/lib/libtorch_cuda.so;${_torch}/lib/libc10_cuda.so;-Wl,--as-needed")
-  target_link_options(Torch::cuda INTERFACE LINKER:--unresolved-symbols=ignore-in-shared-libs
-    "LINKER:-rpath,${_torch}/lib")
-endif()

@@ -2,29 +2,20 @@
 # Puts LibTorch into .deps/libtorch: the C++ half of the PyPI wheels pinned by hash in
 # requirements-libtorch.txt. Skips what is there already. Needs .deps/venv (install_deps.sh).
 #
-# usage: fetch_libtorch.sh [--cuda]
-#   --cuda  also the libraries for NVIDIA GPUs
+# usage: fetch_libtorch.sh
 # shellcheck source=scripts/steps.sh
 . "$(dirname "$0")/steps.sh"
 
 readonly REQUIREMENTS="$SASQ_ROOT/scripts/requirements-libtorch.txt"
 readonly TARGET="$SASQ_DEPS/libtorch"
 
-cuda=0
-case "${1:-}" in
-  "") ;;
-  --cuda) cuda=1 ;;
-  *) fail "unknown argument: $1" "usage: fetch_libtorch.sh [--cuda]" ;;
-esac
+[ $# -eq 0 ] || fail "unknown argument: $1" "usage: fetch_libtorch.sh"
 
 # The stamp is written last, inside the new folder: with it, the folder is whole.
-cmp --silent "$REQUIREMENTS" "$TARGET/requirements.txt" && pinned=1 || pinned=0
-if [ "$pinned" -eq 1 ] && { [ "$cuda" -eq 0 ] || [ -e "$TARGET/torch/lib/libtorch_cuda.so" ]; }; then
+if cmp --silent "$REQUIREMENTS" "$TARGET/requirements.txt"; then
   note "LibTorch is there"
   exit 0
 fi
-# A CUDA machine keeps its CUDA half when the version changes.
-[ ! -e "$TARGET/torch/lib/libtorch_cuda.so" ] || cuda=1
 
 mkdir -p "$SASQ_DEPS"
 work=$(mktemp -d "$SASQ_DEPS/libtorch.XXXXXX")
@@ -40,14 +31,10 @@ run_or_stop "Check that pip reaches a package index; see 'pip config list'." \
   --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 \
   --dest "$work/wheels" --requirement "$REQUIREMENTS"
 
-libraries=(torch/lib/libtorch_cpu.so torch/lib/libc10.so 'torch/lib/libgomp*.so*')
-if [ "$cuda" -eq 1 ]; then
-  libraries+=(torch/lib/libtorch_cuda.so torch/lib/libc10_cuda.so
-    'torch/lib/libtorch_cuda_linalg.so' 'torch/lib/libcaffe2_nvrtc.so')
-fi
 note "unpacking"
 # The wheel's copy of google/protobuf would shadow Debian's.
-unzip -q "$work"/wheels/torch-*.whl "${libraries[@]}" 'torch/include/*' \
+unzip -q "$work"/wheels/torch-*.whl torch/lib/libtorch_cpu.so torch/lib/libc10.so \
+  'torch/lib/libgomp*.so*' 'torch/include/*' \
   'torch-*.dist-info/licenses/*' -x 'torch/include/google/*' 'torch/include/pybind11/*' \
   'torch/include/dnnl*' 'torch/include/oneapi/*' -d "$work/new"
 unzip -q "$work"/wheels/nvidia_cuda_runtime-*.whl nvidia/cu13/lib/libcudart.so.13 -d "$work/new"

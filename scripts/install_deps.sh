@@ -2,9 +2,8 @@
 # Installs what building and running need: Debian packages, a Python environment in .deps/venv and
 # LibTorch in .deps/libtorch. Does nothing, quickly, where all of it is there.
 #
-# usage: install_deps.sh [--tests] [--cuda]
+# usage: install_deps.sh [--tests]
 #   --tests  also what scripts/test.sh needs
-#   --cuda   also LibTorch's CUDA half, for workers with an NVIDIA GPU
 # environment: PYTHON  the Python that makes the environment (/usr/bin/python3)
 # shellcheck source=scripts/steps.sh
 . "$(dirname "$0")/steps.sh"
@@ -17,12 +16,11 @@ readonly BUILD_PACKAGES=(
 )
 readonly TEST_PACKAGES=(clang clang-format clang-tidy shellcheck)
 
-tests=0 cuda=0
+tests=0
 for argument in "$@"; do
   case "$argument" in
     --tests) tests=1 ;;
-    --cuda) cuda=1 ;;
-    *) fail "unknown argument: $argument" "usage: install_deps.sh [--tests] [--cuda]" ;;
+    *) fail "unknown argument: $argument" "usage: install_deps.sh [--tests]" ;;
   esac
 done
 
@@ -116,7 +114,5 @@ install_requirements "$SASQ_ROOT/scripts/requirements-run.txt"
 [ "$tests" -eq 0 ] || install_requirements "$SASQ_ROOT/tests/requirements.txt"
 
 step "LibTorch"
-libtorch_arguments=()
-[ "$cuda" -eq 0 ] || libtorch_arguments+=(--cuda)
-"$SASQ_ROOT/scripts/fetch_libtorch.sh" "${libtorch_arguments[@]}"
+"$SASQ_ROOT/scripts/fetch_libtorch.sh"
 end_step

@@ -93,7 +93,7 @@ void CompleteTraining(absl::string_view field, v1::FirstToken first_token,
                                                    training.window_tokens(), 8, 32'768, 256));
   const double rate = training.learning_rate();
   if (rate == 0) {
-    training.set_learning_rate(first_token_float ? 0.02 : 0.06);
+    training.set_learning_rate(first_token_float ? 0.02 : 0.08);
   } else if (!(rate > 0 && rate <= 1)) {
     check.Add(absl::StrCat(field, ".learning_rate"),
               absl::StrCat("is ", rate, ", want more than 0 and at most 1"));

@@ -53,13 +53,17 @@ class CalibratingExecutor final : public SiteExecutor {
   CalibratingExecutor(std::shared_ptr<const Model> model, ActivationStatistics& statistics)
       : float_executor_(MakeFloatExecutor(std::move(model))), statistics_(statistics) {}
 
+  // The rows of the next sequence that count as its first token.
+  void set_first_row_count(size_t count) { first_row_count_ = count; }
+
   absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
     const at::Tensor dense = x.contiguous();
     const float* const values = dense.const_data_ptr<float>();
-    const size_t cols = static_cast<size_t>(dense.size(1));
-    const size_t rest_count = static_cast<size_t>(dense.size(0) - 1) * cols;
-    SASQ_RETURN_IF_ERROR(Observe(site, absl::MakeConstSpan(values, cols),
-                                 absl::MakeConstSpan(values + cols, rest_count)));
+    const size_t value_count = static_cast<size_t>(dense.numel());
+    const size_t first_count = first_row_count_ * static_cast<size_t>(dense.size(1));
+    SASQ_RETURN_IF_ERROR(
+        Observe(site, absl::MakeConstSpan(values, first_count),
+                absl::MakeConstSpan(values + first_count, value_count - first_count)));
     return float_executor_->Run(site, dense);
   }
 
@@ -99,7 +103,16 @@ class CalibratingExecutor final : public SiteExecutor {
 
   const std::unique_ptr<SiteExecutor> float_executor_;
   ActivationStatistics& statistics_;
+  size_t first_row_count_ = 1;
 };
+
+// How often the first token stands at the beginning: a token that sees nothing but copies of itself
+// has the same activations in every layer.
+size_t LeadingRepeats(absl::Span<const int32_t> window) {
+  size_t count = 1;
+  while (count < window.size() && window[count] == window[0]) ++count;
+  return count;
+}
 
 }  // namespace
 
@@ -129,6 +142,7 @@ absl::StatusOr<ActivationStatistics> CollectActivationStatistics(
     if (window.size() < 2) {
       return absl::InvalidArgumentError("a calibration window has fewer than 2 tokens");
     }
+    executor.set_first_row_count(LeadingRepeats(window));
     const absl::StatusOr<at::Tensor> hidden = Forward(*model, window, executor, stop);
     SASQ_RETURN_IF_ERROR(hidden.status());
     ++statistics.window_count;

@@ -1,5 +1,10 @@
 // What calibration sees: for each site, how large its activations are. One pass over the windows
 // serves every static method, with the first token of each window counted in or left out.
+//
+// A window that begins "a a a b" has its first token three times: attention over copies of one
+// value gives that value, so the copies have the first token's activations, massive ones included.
+// Such copies count as first tokens: one window in 32 of WikiText-2 begins so, and would spoil the
+// scales that are meant to be free of them.
 #ifndef SASQ_QUANT_METHODS_ACTIVATION_STATISTICS_H_
 #define SASQ_QUANT_METHODS_ACTIVATION_STATISTICS_H_
 

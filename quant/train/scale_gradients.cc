@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -15,9 +16,20 @@
 namespace sasq {
 namespace {
 
-// Gradients flow layer by layer: the graph of a layer is built, used and dropped before the next
-// one's, from the hidden states that entered it. A layer's forward pass runs twice, which INT8
-// makes cheap, and memory holds one layer's activations instead of all.
+// Room for the graphs (activations) of layers between the forward and the backward pass.
+constexpr int64_t kGraphBytes = 256 << 20;
+
+// About what one layer's graph holds for one token: the tensors that its operations save.
+int64_t GraphBytesPerToken(const ModelConfig& config) {
+  const int64_t qkv_size = (config.head_count + 2 * config.kv_head_count) * config.head_dim;
+  const int64_t floats = 10 * config.hidden_size + 4 * qkv_size + 6 * config.intermediate_size;
+  return floats * static_cast<int64_t>(sizeof(float));
+}
+
+// Gradients flow layer by layer: each layer has a graph of its own, from the hidden states that
+// entered it to those that left it. The last layers keep their graphs from the forward pass, as
+// many as kGraphBytes holds; the others' are built a second time when the gradient arrives, which
+// INT8 makes cheap. So memory beyond the hidden states does not grow with the number of layers.
 class WindowPass {
  public:
   WindowPass(const BackwardWeights& weights, absl::Span<const float> scales, bool first_token_float,
@@ -27,6 +39,8 @@ class WindowPass {
         decoder_(model_, static_cast<int64_t>(window.size())),
         window_(window),
         first_position_(first_token_float ? 1 : 0),
+        kept_layer_count_(kGraphBytes / (GraphBytesPerToken(model_.config()) *
+                                         std::max<int64_t>(1, window.size()))),
         stop_(std::move(stop)) {}
 
   absl::StatusOr<ScaleGradients> Run() {
@@ -34,19 +48,33 @@ class WindowPass {
     result.gradient.resize(model_.sites().size());
     SASQ_RETURN_IF_ERROR(RunForward());
     SASQ_ASSIGN_OR_RETURN(at::Tensor grad, RunHead(result));
-    for (int layer = static_cast<int>(layer_inputs_.size()) - 1; layer >= 0; --layer) {
+    for (int layer = static_cast<int>(layers_.size()) - 1; layer >= 0; --layer) {
       SASQ_ASSIGN_OR_RETURN(grad, BackwardLayer(layer, grad, result));
     }
     return result;
   }
 
  private:
+  // What entered a layer, a leaf of its graph, and what left it; the latter undefined if the graph
+  // was not kept.
+  struct LayerRun {
+    at::Tensor input;
+    at::Tensor output;
+  };
+
   absl::Status RunForward() {
-    const at::NoGradGuard no_grad;
     SASQ_ASSIGN_OR_RETURN(hidden_, decoder_.Embed(window_));
-    for (int layer = 0; layer < model_.config().layer_count; ++layer) {
-      layer_inputs_.push_back(hidden_);
-      SASQ_ASSIGN_OR_RETURN(hidden_, decoder_.RunLayer(layer, hidden_, executor_, stop_));
+    const int64_t layer_count = model_.config().layer_count;
+    for (int layer = 0; layer < layer_count; ++layer) {
+      const bool keep = layer >= layer_count - kept_layer_count_;
+      const at::AutoGradMode with_grad(keep);
+      LayerRun run;
+      run.input = hidden_.set_requires_grad(true);
+      SASQ_ASSIGN_OR_RETURN(const at::Tensor output,
+                            decoder_.RunLayer(layer, run.input, executor_, stop_));
+      hidden_ = output.detach();
+      if (keep) run.output = output;
+      layers_.push_back(std::move(run));
     }
     return absl::OkStatus();
   }
@@ -68,15 +96,18 @@ class WindowPass {
   absl::StatusOr<at::Tensor> BackwardLayer(int layer, const at::Tensor& grad_output,
                                            ScaleGradients& result) {
     const at::AutoGradMode with_grad(true);
-    at::Tensor input = std::exchange(layer_inputs_[static_cast<size_t>(layer)], at::Tensor());
-    input.set_requires_grad(true);
-    SASQ_ASSIGN_OR_RETURN(const at::Tensor output,
-                          decoder_.RunLayer(layer, input, executor_, stop_));
-    std::vector<at::Tensor> leaves = {input};
+    LayerRun run = std::move(layers_.back());
+    layers_.pop_back();
+    if (stop_.stop_requested()) return absl::CancelledError("stopped in the backward pass");
+    if (!run.output.defined()) {
+      SASQ_ASSIGN_OR_RETURN(run.output, decoder_.RunLayer(layer, run.input, executor_, stop_));
+    }
+    std::vector<at::Tensor> leaves = {run.input};
     for (int kind = 0; kind < kSiteKindCount; ++kind) {
       leaves.push_back(executor_.scale({layer, static_cast<SiteKind>(kind)}));
     }
-    const std::vector<at::Tensor> grads = torch::autograd::grad({output}, leaves, {grad_output});
+    const std::vector<at::Tensor> grads =
+        torch::autograd::grad({run.output}, leaves, {grad_output});
     for (int kind = 0; kind < kSiteKindCount; ++kind) {
       const int site = SiteIndex({layer, static_cast<SiteKind>(kind)});
       result.gradient[static_cast<size_t>(site)] =
@@ -90,9 +121,10 @@ class WindowPass {
   const Decoder decoder_;
   const absl::Span<const int32_t> window_;
   const int64_t first_position_;
+  const int64_t kept_layer_count_;
   const std::stop_token stop_;
 
-  std::vector<at::Tensor> layer_inputs_;
+  std::vector<LayerRun> layers_;
   at::Tensor hidden_;
 };
 

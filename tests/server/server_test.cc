@@ -166,7 +166,11 @@ TEST_F(ServerTest, ShutdownLetsCallsInFlightFinishAndRefusesLaterOnes) {
   }
   server_->Shutdown();
   for (std::thread& client : clients) client.join();
-  for (const absl::Status& status : statuses) EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  for (const absl::Status& status : statuses) {
+    // CANCELLED is gRPC's own word for a call that arrived while its server closed and that no
+    // handler ever saw.
+    EXPECT_TRUE(absl::IsUnavailable(status) || absl::IsCancelled(status)) << status;
+  }
   server_->Shutdown();
 }
 

@@ -40,7 +40,7 @@ TEST(CompleteSpecTest, WritesTheDefaultsOfTheProtoOut) {
   EXPECT_EQ(spec.recipe().first_token(), v1::FIRST_TOKEN_QUANTIZED);
   EXPECT_EQ(spec.recipe().training().step_count(), 60);
   EXPECT_EQ(spec.recipe().training().window_tokens(), 256);
-  EXPECT_EQ(spec.recipe().training().learning_rate(), 0.06);
+  EXPECT_EQ(spec.recipe().training().learning_rate(), 0.08);
   EXPECT_EQ(spec.recipe().training().warmup_step_count(), 5);
   EXPECT_EQ(spec.recipe().training().initial_scales(), v1::INITIAL_SCALES_MSE);
   EXPECT_THAT(Baselines(spec),

@@ -120,6 +120,20 @@ TEST_F(CollectTest, IsTheDefinition) {
   }
 }
 
+TEST_F(CollectTest, CopiesOfTheFirstTokenCountAsIt) {
+  const std::vector<int32_t> tokens = {9, 9, 9, 4, 9};
+  const std::vector<absl::Span<const int32_t>> windows = {tokens};
+  const ActivationStatistics statistics =
+      CollectActivationStatistics(model_, windows, {}, nullptr).value();
+  for (const SiteStatistics& site : statistics.sites) {
+    int64_t first = 0;
+    int64_t rest = 0;
+    for (const int64_t count : site.first.counts()) first += count;
+    for (const int64_t count : site.rest.counts()) rest += count;
+    EXPECT_EQ(first * 2, rest * 3);
+  }
+}
+
 TEST_F(CollectTest, StopsAfterTheWindowThatAskedForIt) {
   std::stop_source stop;
   int64_t done = 0;
