@@ -2,7 +2,8 @@
 # Installs what is missing, builds everything and runs the tests. The last lines are ctest's summary.
 #
 # usage: test.sh [--long]
-#   --long  also the C++ tests under the sanitizers, and clang-tidy of the LibTorch sources
+#   --long  also the C++ tests under the sanitizers, clang-tidy of the LibTorch sources, and the
+#           perplexities of SmolLM2-135M against an independent implementation's
 # environment: SASQ_WIKITEXT2_DIR  a folder with wiki.test.raw, for the tests that need WikiText-2
 # shellcheck source=scripts/steps.sh
 . "$(dirname "$0")/steps.sh"
@@ -41,11 +42,11 @@ if [ "$long" -eq 1 ]; then
   for preset in asan tsan; do
     build "$preset"
     step "Tests, preset $preset"
-    ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|numbers)$'
+    ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|reference)$'
   done
 fi
 
 step "Tests"
-exclude='^long$'
+exclude='^(long|reference)$'
 [ "$long" -eq 0 ] || exclude='^$'
 exec ctest --preset release --parallel "$jobs" --label-exclude "$exclude"

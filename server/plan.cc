@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -11,7 +10,9 @@
 #include "absl/strings/string_view.h"
 #include "common/file.h"
 #include "common/rpc_status.h"
+#include "quant/format/flop_count.h"
 #include "quant/format/model_config.h"
+#include "quant/format/site.h"
 #include "server/spec_validation.h"
 #include "server/timestamps.h"
 
@@ -20,7 +21,6 @@ namespace {
 
 constexpr int64_t kMaxConfigBytes = 1 << 20;
 constexpr int64_t kBytesPerToken = 4;
-constexpr int kSitesPerLayer = 4;
 
 // Tokens of one stage and their cost.
 struct Cost {
@@ -28,19 +28,10 @@ struct Cost {
   double flop_count = 0;
 };
 
-double ForwardFlops(const ModelConfig& config, int64_t tokens, int64_t window_tokens) {
-  const double products = 2.0 * static_cast<double>(config.LinearParameterCount() +
-                                                    config.vocab_size * config.hidden_size);
-  const double attention = 2.0 * static_cast<double>(config.layer_count) *
-                           static_cast<double>(config.head_count * config.head_dim) *
-                           static_cast<double>(window_tokens);
-  return static_cast<double>(tokens) * (products + attention);
-}
-
-void AddStage(const ModelConfig& config, int64_t tokens, int64_t window_tokens, int passes,
-              Cost& cost) {
-  cost.token_count += tokens;
-  cost.flop_count += passes * ForwardFlops(config, tokens, window_tokens);
+// Adds `windows` windows of `window_tokens` tokens, each of which costs `window_flops`.
+void AddStage(int64_t windows, int64_t window_tokens, double window_flops, Cost& cost) {
+  cost.token_count += windows * window_tokens;
+  cost.flop_count += static_cast<double>(windows) * window_flops;
 }
 
 std::vector<v1::Recipe> AllRecipes(const v1::JobSpec& spec) {
@@ -49,33 +40,31 @@ std::vector<v1::Recipe> AllRecipes(const v1::JobSpec& spec) {
   return recipes;
 }
 
-int64_t EvaluationTokens(const v1::JobSpec& spec) {
-  const int64_t window_tokens = spec.evaluation().window_tokens();
-  if (spec.evaluation().window_count() > 0) {
-    return window_tokens * spec.evaluation().window_count();
-  }
+int64_t EvaluationWindows(const v1::JobSpec& spec) {
+  if (spec.evaluation().window_count() > 0) return spec.evaluation().window_count();
   struct stat info;
   if (::stat(PathOfUri(spec.evaluation_text().uri()).c_str(), &info) != 0) return 0;
-  return info.st_size / kBytesPerToken / window_tokens * window_tokens;
+  return info.st_size / kBytesPerToken / spec.evaluation().window_tokens();
 }
 
 Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config) {
   Cost cost;
-  const std::vector<v1::Recipe> recipes = AllRecipes(spec);
-  std::set<v1::FirstToken> calibrated;
-  const int64_t evaluation_tokens = EvaluationTokens(spec);
-  for (const v1::Recipe& recipe : recipes) {
-    if (HasStaticScales(recipe.method())) calibrated.insert(recipe.first_token());
+  bool calibrates = false;
+  const int64_t evaluation_tokens = spec.evaluation().window_tokens();
+  const int64_t evaluation_windows = EvaluationWindows(spec);
+  for (const v1::Recipe& recipe : AllRecipes(spec)) {
+    calibrates = calibrates || HasStaticScales(recipe.method());
     if (recipe.method() == v1::METHOD_SASQ) {
-      const int64_t window = recipe.training().window_tokens();
-      AddStage(config, recipe.training().step_count() * window, window, 2, cost);
+      const int64_t tokens = recipe.training().window_tokens();
+      AddStage(recipe.training().step_count(), tokens, TrainingStepFlopCount(config, tokens), cost);
     }
-    AddStage(config, evaluation_tokens, spec.evaluation().window_tokens(), 1, cost);
+    AddStage(evaluation_windows, evaluation_tokens, ForwardFlopCount(config, evaluation_tokens),
+             cost);
   }
-  const int64_t window = spec.calibration().window_tokens();
-  const int64_t tokens =
-      static_cast<int64_t>(calibrated.size()) * window * spec.calibration().window_count();
-  AddStage(config, tokens, window, 1, cost);
+  if (calibrates) {
+    const int64_t tokens = spec.calibration().window_tokens();
+    AddStage(spec.calibration().window_count(), tokens, ForwardFlopCount(config, tokens), cost);
+  }
   return cost;
 }
 
@@ -117,7 +106,7 @@ absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_seco
   plan.set_model_readable(true);
   plan.set_architecture(std::string(ArchitectureName(config->architecture)));
   plan.set_parameter_count(config->ParameterCount());
-  plan.set_site_count(static_cast<int32_t>(config->layer_count * kSitesPerLayer));
+  plan.set_site_count(static_cast<int32_t>(config->layer_count * kSiteKindCount));
   plan.set_token_count(cost.token_count);
   plan.set_flop_count(cost.flop_count);
   plan.set_memory_bytes(PeakMemory(spec, *config));

@@ -13,14 +13,10 @@ namespace sasq {
 // INVALID_ARGUMENT (INVALID_SPEC) if the architecture is not known, config.json is wrong, or a
 // window is longer than the model's context.
 //
-// Floating point operations (a multiply-add is two), with P the weights of all linears and of
-// lm_head, L layers, A = head_count * head_dim, and T tokens in a window:
-//   forward, a token:           2 P + 2 L A T   (T / 2 keys on average, for scores and for values)
-//   forward and backward:       twice that: weights get no gradient, so a product has one backward
-//                               product, that of its input
-// over the tokens of: calibration once for each first_token that a static method uses; training
-// steps of every METHOD_SASQ; evaluation once for every row. Where all windows of the evaluation
-// text are wanted, its tokens are estimated from its size at 4 bytes a token.
+// Floating point operations are those of quant/format/flop_count.h over: calibration once, if a
+// method uses static scales; the training steps of every METHOD_SASQ; evaluation once for every
+// row. Where all windows of the evaluation text are wanted, its tokens are estimated from its size
+// at 4 bytes a token.
 //
 // Memory, bytes, of the stage that needs most:
 //   weights     4 a parameter (float32) + 1 a linear's weight (INT8)

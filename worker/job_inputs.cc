@@ -20,7 +20,7 @@
 namespace sasq {
 namespace {
 
-// A text in tokens, and the digest of its bytes.
+// A text in tokens, and the digest of its file.
 struct TokenizedText {
   std::vector<int32_t> tokens;
   std::string sha256;
@@ -32,10 +32,10 @@ absl::StatusOr<TokenizedText> ReadTokens(const v1::TextSource& source, const Tok
                                 ? TextLayout::kWikitextRows
                                 : TextLayout::kPlain;
   SASQ_ASSIGN_OR_RETURN(const std::string path, PathOfUri(source.uri()));
-  SASQ_ASSIGN_OR_RETURN(const std::string text, LoadText(path, layout));
+  SASQ_ASSIGN_OR_RETURN(LoadedText loaded, LoadText(path, layout));
   TokenizedText result;
-  result.sha256 = Sha256Hex(text);
-  SASQ_ASSIGN_OR_RETURN(result.tokens, tokenizer.Encode(text));
+  result.sha256 = std::move(loaded.file_sha256);
+  SASQ_ASSIGN_OR_RETURN(result.tokens, tokenizer.Encode(loaded.text));
   SASQ_RETURN_IF_ERROR(CheckTokens(result.tokens, vocab_size));
   return result;
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
+#include "common/sha256.h"
 #include "quant/text/text_error.h"
 #include "quant/text/unicode.h"
 
@@ -44,7 +45,7 @@ std::string JoinWikitextRows(absl::string_view file) {
   return text;
 }
 
-absl::StatusOr<std::string> LoadText(const std::string& path, TextLayout layout) {
+absl::StatusOr<LoadedText> LoadText(const std::string& path, TextLayout layout) {
   absl::StatusOr<std::string> text = ReadFile(path, kMaxTextBytes);
   if (!text.ok()) return TextFileError(text.status());
   if (absl::StripAsciiWhitespace(*text).empty()) {
@@ -54,8 +55,10 @@ absl::StatusOr<std::string> LoadText(const std::string& path, TextLayout layout)
   if (const std::optional<size_t> offset = FindInvalidUtf8(*text)) {
     return NotUtf8(path, *text, *offset);
   }
-  if (layout == TextLayout::kWikitextRows) return JoinWikitextRows(*text);
-  return text;
+  LoadedText loaded;
+  loaded.file_sha256 = Sha256Hex(*text);
+  loaded.text = layout == TextLayout::kWikitextRows ? JoinWikitextRows(*text) : *std::move(text);
+  return loaded;
 }
 
 }  // namespace sasq

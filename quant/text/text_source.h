@@ -18,9 +18,15 @@ enum class TextLayout {
   kWikitextRows,  // see JoinWikitextRows
 };
 
-// Reads a file as one text. INVALID_ARGUMENT (INVALID_TEXT), naming the path, if it is missing,
-// unreadable, empty, longer than kMaxTextBytes or not UTF-8; UNAVAILABLE if reading fails.
-absl::StatusOr<std::string> LoadText(const std::string& path, TextLayout layout);
+// A file as one text.
+struct LoadedText {
+  std::string text;
+  std::string file_sha256;  // of the file's bytes, whatever the layout
+};
+
+// Reads a file. INVALID_ARGUMENT (INVALID_TEXT), naming the path, if it is missing, unreadable,
+// empty, longer than kMaxTextBytes or not UTF-8; UNAVAILABLE if reading fails.
+absl::StatusOr<LoadedText> LoadText(const std::string& path, TextLayout layout);
 
 // WikiText as published perplexities read it: the rows of the Hugging Face data set
 // wikitext-2-raw-v1, joined by two newlines. The data set has one row for each line of the file: ""

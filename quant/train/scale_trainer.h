@@ -24,7 +24,7 @@ namespace sasq {
 
 struct ScaleTrainerOptions {
   int64_t step_count = 60;        // 1..100000
-  double learning_rate = 0.06;    // peak, (0, 1]
+  double learning_rate = 0.08;    // peak, (0, 1]
   int64_t warmup_step_count = 5;  // linear; 0..step_count
   double beta1 = 0.9;             // Adam's, [0, 1)
   double beta2 = 0.95;

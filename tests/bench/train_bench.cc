@@ -2,7 +2,7 @@
 // beside the plain way: LibTorch eager float32, fake quantization from elementwise operators,
 // autograd through the whole model and all logits at once (tests/support/plain_executor.h).
 //
-// Usage: SASQ_TEST_MODEL=FOLDER train_bench [REPETITIONS], a Hugging Face folder and, optionally,
+// Usage: SASQ_MODEL_DIR=FOLDER train_bench [REPETITIONS], a Hugging Face folder and, optionally,
 // how often each measurement is repeated (default 5). Every row runs in a process of its own, so
 // that its peak memory is its own; repetitions alternate between rows, and the median is shown.
 #include <sys/wait.h>
@@ -230,10 +230,10 @@ int Run(const std::string& folder, int repetitions) {
 }  // namespace sasq
 
 int main(int argc, char** argv) {
-  const char* const folder = std::getenv("SASQ_TEST_MODEL");
+  const char* const folder = std::getenv("SASQ_MODEL_DIR");
   if (folder == nullptr) {
     std::printf(
-        "train_bench: skipped. Set SASQ_TEST_MODEL to the Hugging Face folder of a model.\n");
+        "train_bench: skipped. Set SASQ_MODEL_DIR to the Hugging Face folder of a model.\n");
     return 0;
   }
   int repetitions = 5;

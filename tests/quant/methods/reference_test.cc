@@ -1,6 +1,6 @@
 // A real model on WikiText-2 against numbers of an independent implementation (Python, PyTorch, one
 // seed): SmolLM2-135M-Instruct, four evaluation windows of 2,048 tokens, calibration on 32 windows
-// of 512. Skipped unless SASQ_TEST_MODEL names the model's folder and SASQ_WIKITEXT2_DIR one with
+// of 512. Skipped unless SASQ_MODEL_DIR names the model's folder and SASQ_WIKITEXT2_DIR one with
 // wiki.test.tokens and wiki.valid.tokens. Takes some ten minutes on one core.
 #include <gtest/gtest.h>
 
@@ -23,16 +23,16 @@ namespace {
 class ReferenceTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    const char* const model_folder = std::getenv("SASQ_TEST_MODEL");
+    const char* const model_folder = std::getenv("SASQ_MODEL_DIR");
     const char* const text_folder = std::getenv("SASQ_WIKITEXT2_DIR");
     if (model_folder == nullptr || text_folder == nullptr) return;
     data_ = std::make_unique<Data>();
     const std::unique_ptr<const Tokenizer> tokenizer =
         Tokenizer::LoadFromFolder(model_folder).value();
     const auto tokenize = [&](const std::string& name) {
-      const std::string text =
+      const LoadedText loaded =
           LoadText(std::string(text_folder) + "/" + name, TextLayout::kPlain).value();
-      return tokenizer->Encode(text).value();
+      return tokenizer->Encode(loaded.text).value();
     };
     data_->test = tokenize("wiki.test.tokens");
     data_->valid = tokenize("wiki.valid.tokens");
@@ -47,7 +47,7 @@ class ReferenceTest : public ::testing::Test {
 
   void SetUp() override {
     if (data_ == nullptr) {
-      GTEST_SKIP() << "set SASQ_TEST_MODEL to the folder of SmolLM2-135M-Instruct and "
+      GTEST_SKIP() << "set SASQ_MODEL_DIR to the folder of SmolLM2-135M-Instruct and "
                       "SASQ_WIKITEXT2_DIR to that of WikiText-2";
     }
   }
@@ -135,7 +135,7 @@ TEST_F(ReferenceTest, Absmax) {
   EXPECT_NEAR(Measure(Untrained(v1::METHOD_STATIC_ABSMAX, v1::FIRST_TOKEN_QUANTIZED)), 29.97, 0.90);
 }
 
-TEST_F(ReferenceTest, Sasq) { EXPECT_LE(Measure(Sasq(v1::FIRST_TOKEN_QUANTIZED, 60, 0.06)), 21.2); }
+TEST_F(ReferenceTest, Sasq) { EXPECT_LE(Measure(Sasq(v1::FIRST_TOKEN_QUANTIZED, 60, 0.08)), 21.2); }
 
 TEST_F(ReferenceTest, SasqWithFirstTokenInFloat) {
   EXPECT_LE(Measure(Sasq(v1::FIRST_TOKEN_FLOAT, 100, 0.02)), 18.6);

@@ -16,7 +16,7 @@ namespace {
 TEST(TextSourceTest, PlainTextStaysAsItIs) {
   TemporaryFolder folder;
   const std::string content = " \r\nZeile eins\n\n\nZeile 2 €";
-  EXPECT_EQ(*LoadText(folder.Write("t", content), TextLayout::kPlain), content);
+  EXPECT_EQ(LoadText(folder.Write("t", content), TextLayout::kPlain)->text, content);
 }
 
 TEST(TextSourceTest, WikitextRowsAreJoinedByTwoNewlines) {
@@ -28,7 +28,9 @@ TEST(TextSourceTest, WikitextRowsAreJoinedByTwoNewlines) {
   EXPECT_EQ(JoinWikitextRows("\n\na\n"), "\n\n\n\na\n");
   EXPECT_EQ(JoinWikitextRows(""), "");
   TemporaryFolder folder;
-  EXPECT_EQ(*LoadText(folder.Write("t", "a\n \nb\n"), TextLayout::kWikitextRows), "a\n\n\n\n\nb\n");
+  const auto rows = LoadText(folder.Write("t", "a\n \nb\n"), TextLayout::kWikitextRows);
+  EXPECT_EQ(rows->text, "a\n\n\n\n\nb\n");
+  EXPECT_EQ(rows->file_sha256, Sha256Hex("a\n \nb\n"));
 }
 
 TEST(TextSourceTest, RefusesWhatIsNotAText) {
@@ -50,12 +52,12 @@ TEST(TextSourceTest, Wikitext2AsPublished) {
   const std::string path = std::string(folder) + "/wiki.test.raw";
   const auto plain = LoadText(path, TextLayout::kPlain);
   ASSERT_TRUE(plain.ok()) << plain.status();
-  EXPECT_EQ(Sha256Hex(*plain), "173c87a53759e0201f33e0ccf978e510c2042d7f2cb78229d9a50d79b9e7dd08");
+  EXPECT_EQ(plain->file_sha256, "173c87a53759e0201f33e0ccf978e510c2042d7f2cb78229d9a50d79b9e7dd08");
   const auto rows = LoadText(path, TextLayout::kWikitextRows);
   ASSERT_TRUE(rows.ok()) << rows.status();
-  EXPECT_EQ(rows->substr(0, 28), "\n\n = Robert Boulter = \n\n\n\n\n ");
+  EXPECT_EQ(rows->text.substr(0, 28), "\n\n = Robert Boulter = \n\n\n\n\n ");
   // 4,358 rows: 1,467 blank lines of two bytes vanish, 4,357 joints of two bytes appear.
-  EXPECT_EQ(rows->size(), plain->size() - 2 * 1467 + 2 * 4357);
+  EXPECT_EQ(rows->text.size(), plain->text.size() - 2 * 1467 + 2 * 4357);
 }
 
 }  // namespace
