@@ -97,7 +97,7 @@ TEST_F(ScaleTrainerTest, TellsWhatAStepDid) {
   const TrainingStep step = trainer->Step(Window(0), {}).value();
   EXPECT_EQ(step.step, 1);
   EXPECT_EQ(step.token_count, kWindowTokens);
-  EXPECT_DOUBLE_EQ(step.learning_rate, 0.03);
+  EXPECT_DOUBLE_EQ(step.learning_rate, 0.04);
   EXPECT_GT(step.loss, 0);
   EXPECT_GT(step.gradient_norm, 0);
   EXPECT_EQ(trainer->step(), 1);
