@@ -63,8 +63,7 @@ absl::Status CheckAllWindowTokens(const Model& model, const v1::JobSpec& spec) {
 
 // How many windows a text has. `what` names the text in the error.
 absl::StatusOr<int64_t> WindowCount(TokenWindow tokens, int64_t window_tokens, const char* what) {
-  const absl::StatusOr<int64_t> count =
-      CountWindows(static_cast<int64_t>(tokens.size()), window_tokens);
+  absl::StatusOr<int64_t> count = CountWindows(static_cast<int64_t>(tokens.size()), window_tokens);
   if (count.ok()) return count;
   return WithReason(
       absl::InvalidArgumentError(absl::StrCat("the ", what, " text: ", count.status().message())),
@@ -98,7 +97,7 @@ absl::StatusOr<std::string> PathOfUri(absl::string_view uri) {
 }
 
 absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, absl::string_view device,
-                                        std::stop_token stop) {
+                                        const std::stop_token& stop) {
   JobInputs inputs;
   SASQ_ASSIGN_OR_RETURN(const std::string folder, PathOfUri(spec.model().uri()));
   SASQ_ASSIGN_OR_RETURN(inputs.model, Model::Load(folder, stop));

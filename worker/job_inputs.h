@@ -38,7 +38,7 @@ struct JobInputs {
 // Errors carry the reason INVALID_MODEL, UNSUPPORTED_MODEL, INVALID_TEXT or INVALID_SPEC; CANCELLED
 // when `stop` is asked for.
 absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, absl::string_view device,
-                                        std::stop_token stop);
+                                        const std::stop_token& stop);
 
 // The first field in which two attempts' inputs differ, such as `code_version`; empty if none.
 std::string FirstDifference(const worker::v1::TaskInputs& a, const worker::v1::TaskInputs& b);

@@ -62,6 +62,7 @@ std::vector<TokenWindow> ShuffledWindows(TokenWindow tokens, const v1::TrainingO
   const int64_t window_tokens = training.window_tokens();
   WindowOrder order(static_cast<int64_t>(tokens.size()) / window_tokens, seed);
   std::vector<TokenWindow> windows;
+  windows.reserve(static_cast<size_t>(training.step_count()));
   for (int i = 0; i < training.step_count(); ++i) {
     windows.push_back(WindowAt(tokens, order.Next(), window_tokens));
   }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <thread>
 
@@ -74,7 +75,9 @@ class StopSignals {
         }) {}
   ~StopSignals() {
     done_ = true;
-    pthread_kill(thread_.native_handle(), SIGTERM);  // ends the wait
+    // Ends the wait: the signal is blocked in every thread and taken by sigwait, so it stops none.
+    // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread)
+    pthread_kill(thread_.native_handle(), SIGTERM);
     thread_.join();
   }
 
@@ -157,4 +160,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace sasq
 
-int main(int argc, char** argv) { return sasq::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return sasq::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "sasq-worker: %s\n", error.what());
+    return EXIT_FAILURE;
+  }
+}

@@ -105,6 +105,7 @@ absl::StatusOr<TensorView> ReadEntry(const std::string& name, const json& entry,
 absl::Status CheckCoverage(const std::map<std::string, TensorView>& tensors,
                            absl::string_view data) {
   std::vector<const TensorView*> by_offset;
+  by_offset.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) by_offset.push_back(&tensor);
   std::sort(by_offset.begin(), by_offset.end(), [](const TensorView* a, const TensorView* b) {
     return std::make_pair(a->bytes.data(), a->bytes.size()) <

@@ -12,13 +12,15 @@
 
 namespace sasq {
 
-std::string Normalizer::Nfc::operator()(std::string text) const { return NormalizeNfc(text); }
+std::string Normalizer::Nfc::operator()(const std::string& text) const {
+  return NormalizeNfc(text);
+}
 
-std::string Normalizer::Prepend::operator()(std::string text) const {
+std::string Normalizer::Prepend::operator()(const std::string& text) const {
   return text.empty() ? text : absl::StrCat(prefix, text);
 }
 
-std::string Normalizer::Replace::operator()(std::string text) const {
+std::string Normalizer::Replace::operator()(const std::string& text) const {
   return absl::StrReplaceAll(text, {{pattern, content}});
 }
 

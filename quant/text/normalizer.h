@@ -27,14 +27,14 @@ class Normalizer {
 
  private:
   struct Nfc {
-    std::string operator()(std::string text) const;
+    std::string operator()(const std::string& text) const;
   };
   struct Prepend {  // nothing to an empty text
-    std::string operator()(std::string text) const;
+    std::string operator()(const std::string& text) const;
     std::string prefix;
   };
   struct Replace {
-    std::string operator()(std::string text) const;
+    std::string operator()(const std::string& text) const;
     std::string pattern;  // not empty
     std::string content;
   };
