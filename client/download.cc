@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/text.h"
+#include "common/descriptor.h"
 #include "common/file.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
@@ -29,20 +30,6 @@ constexpr size_t kMaxFileNameBytes = 200;  // leaves room for `.part` in a file 
 absl::Status LocalError(int error_number, absl::string_view action, const std::string& path) {
   return absl::FailedPreconditionError(SystemError(error_number, action, path).message());
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 // Feeds a file from its present position to its end into `sha` and returns how much that was.
 absl::StatusOr<int64_t> DigestRest(int fd, const std::string& path, Sha256* sha) {

@@ -12,26 +12,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/descriptor.h"
 #include "common/status_macros.h"
 #include "common/uid.h"
 
 namespace sasq {
 namespace {
-
-// Closes a file descriptor at the end of a scope.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 absl::StatusOr<int64_t> RegularFileSize(int fd, const std::string& path) {
   struct stat info;

@@ -1,13 +1,13 @@
 #include "worker/job_report.h"
 
 #include <google/protobuf/util/json_util.h>
-#include <sys/resource.h>
 
 #include <filesystem>
 #include <utility>
 
 #include "absl/strings/strip.h"
 #include "common/metrics.h"
+#include "common/resource_usage.h"
 #include "common/status_macros.h"
 #include "quant/artifact/artifact.h"
 #include "quant/format/flop_count.h"
@@ -146,21 +146,6 @@ absl::StatusOr<std::vector<dispatch::v1::ArtifactFile>> MakeArtifactFiles(
     added.set_content(std::move(file.content));
   }
   return result;
-}
-
-double ProcessCpuSeconds() {
-  rusage usage;
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-int64_t PeakMemoryBytes() {
-  rusage usage;
-  ::getrusage(RUSAGE_SELF, &usage);
-  return int64_t{usage.ru_maxrss} * 1024;  // Linux counts it in KiB
 }
 
 }  // namespace sasq

@@ -21,12 +21,6 @@ absl::StatusOr<std::vector<dispatch::v1::ArtifactFile>> MakeArtifactFiles(
     std::vector<TrainingRecord> trainings, const std::vector<float>& scales,
     const QuantizeTaskOptions& options);
 
-// Processor time of this process in seconds, all threads.
-double ProcessCpuSeconds();
-
-// Largest resident memory of this process so far in bytes.
-int64_t PeakMemoryBytes();
-
 }  // namespace sasq
 
 #endif  // SASQ_WORKER_JOB_REPORT_H_

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/clock.h"
+#include "common/resource_usage.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"

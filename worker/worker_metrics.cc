@@ -1,11 +1,10 @@
 #include "worker/worker_metrics.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
+#include "common/resource_usage.h"
 
 namespace sasq {
 namespace {
@@ -15,12 +14,6 @@ namespace {
 std::string Label(absl::string_view value_name, absl::string_view prefix) {
   if (value_name.empty()) return "other";
   return absl::AsciiStrToLower(absl::StripPrefix(value_name, prefix));
-}
-
-// Largest resident size that this process ever had, in bytes.
-double PeakResidentBytes() {
-  rusage usage{};
-  return getrusage(RUSAGE_SELF, &usage) == 0 ? 1024.0 * usage.ru_maxrss : 0;
 }
 
 }  // namespace
@@ -46,7 +39,7 @@ WorkerMetrics::WorkerMetrics(MetricRegistry* registry)
   for (const char* outcome : {"succeeded", "failed", "cancelled", "handed_back", "lost"}) {
     TasksEnded(outcome);  // so that each is there, as 0, from the start
   }
-  peak_memory_.Set(PeakResidentBytes());
+  peak_memory_.Set(static_cast<double>(PeakMemoryBytes()));
 }
 
 MetricRegistry::Counter& WorkerMetrics::TasksEnded(absl::string_view outcome) {
@@ -70,7 +63,7 @@ void WorkerMetrics::TaskBegan() { running_.Set(1); }
 void WorkerMetrics::TaskEnded(absl::string_view outcome) {
   running_.Set(0);
   TasksEnded(outcome).Add(1);
-  peak_memory_.Set(PeakResidentBytes());
+  peak_memory_.Set(static_cast<double>(PeakMemoryBytes()));
 }
 
 void WorkerMetrics::Progressed(const v1::Progress& before, const v1::Progress& now) {
@@ -88,7 +81,7 @@ void WorkerMetrics::Progressed(const v1::Progress& before, const v1::Progress& n
           .Set(now.loss());
     }
   }
-  peak_memory_.Set(PeakResidentBytes());
+  peak_memory_.Set(static_cast<double>(PeakMemoryBytes()));
 }
 
 void WorkerMetrics::AddStageSeconds(v1::Stage stage, double seconds) {
