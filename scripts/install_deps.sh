@@ -2,8 +2,9 @@
 # Installs what building and running need: Debian packages, a Python environment in .deps/venv and
 # LibTorch in .deps/libtorch. Does nothing, quickly, where all of it is there.
 #
-# usage: install_deps.sh [--tests]
+# usage: install_deps.sh [--tests] [--cuda]
 #   --tests  also what scripts/test.sh needs
+#   --cuda   also what the preset `cuda` needs: CUDA's compiler and the complete PyTorch (5 GB)
 # environment: PYTHON  the Python that makes the environment (/usr/bin/python3)
 # shellcheck source=scripts/steps.sh
 . "$(dirname "$0")/steps.sh"
@@ -17,10 +18,12 @@ readonly BUILD_PACKAGES=(
 readonly TEST_PACKAGES=(clang clang-format clang-tidy shellcheck)
 
 tests=0
+cuda=0
 for argument in "$@"; do
   case "$argument" in
-    --tests) tests=1 ;;
-    *) fail "unknown argument: $argument" "usage: install_deps.sh [--tests]" ;;
+    --tests) tests=1 cuda=1 ;;
+    --cuda) cuda=1 ;;
+    *) fail "unknown argument: $argument" "usage: install_deps.sh [--tests] [--cuda]" ;;
   esac
 done
 
@@ -64,7 +67,7 @@ install_packages() {
 # install_requirements FILE: into .deps/venv, every file checked against its hash.
 install_requirements() {
   local stamp
-  stamp="$SASQ_DEPS/venv/installed-$(basename "$(dirname "$1")")"
+  stamp="$SASQ_DEPS/venv/installed-$(basename "$(dirname "$1")")-$(basename "$1")"
   if cmp --silent "$1" "$stamp"; then
     note "${1#"$SASQ_ROOT"/} is installed"
     return
@@ -112,7 +115,13 @@ if ! "$SASQ_DEPS/venv/bin/python" -m pip --version >/dev/null 2>&1; then
 fi
 install_requirements "$SASQ_ROOT/scripts/requirements-run.txt"
 [ "$tests" -eq 0 ] || install_requirements "$SASQ_ROOT/tests/requirements.txt"
+[ "$cuda" -eq 0 ] || install_requirements "$SASQ_ROOT/scripts/requirements-torch.txt"
 
 step "LibTorch"
 "$SASQ_ROOT/scripts/fetch_libtorch.sh"
+
+if [ "$cuda" -eq 1 ]; then
+  step "CUDA's compiler"
+  "$SASQ_ROOT/scripts/fetch_cuda.sh"
+fi
 end_step

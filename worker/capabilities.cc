@@ -107,4 +107,9 @@ v1::WorkerCapabilities CpuCapabilities(int thread_count, const std::string& kern
   return capabilities;
 }
 
+std::string DeviceKindName(const v1::WorkerCapabilities& capabilities) {
+  return absl::AsciiStrToLower(
+      absl::StripPrefix(v1::DeviceKind_Name(capabilities.device_kind()), "DEVICE_KIND_"));
+}
+
 }  // namespace sasq

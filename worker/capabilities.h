@@ -26,6 +26,9 @@ int UsableCpuCount(const std::string& root = "/");
 v1::WorkerCapabilities CpuCapabilities(int thread_count, const std::string& kernel_path,
                                        double float_flops_per_second);
 
+// `cpu` or `cuda`.
+std::string DeviceKindName(const v1::WorkerCapabilities& capabilities);
+
 }  // namespace sasq
 
 #endif  // SASQ_WORKER_CAPABILITIES_H_

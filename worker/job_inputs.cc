@@ -15,6 +15,7 @@
 #include "quant/text/tokenizer.h"
 #include "quant/text/vocabulary.h"
 #include "quant/text/windows.h"
+#include "worker/capabilities.h"
 #include "worker/recipes.h"
 
 namespace sasq {
@@ -96,11 +97,12 @@ absl::StatusOr<std::string> PathOfUri(absl::string_view uri) {
   return std::string(uri);
 }
 
-absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, absl::string_view device,
+absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice device,
+                                        const v1::WorkerCapabilities& capabilities,
                                         const std::stop_token& stop) {
   JobInputs inputs;
   SASQ_ASSIGN_OR_RETURN(const std::string folder, PathOfUri(spec.model().uri()));
-  SASQ_ASSIGN_OR_RETURN(inputs.model, Model::Load(folder, stop));
+  SASQ_ASSIGN_OR_RETURN(inputs.model, Model::Load(folder, stop, device));
   SASQ_RETURN_IF_ERROR(CheckAllWindowTokens(*inputs.model, spec));
 
   const int64_t vocab_size = inputs.model->config().vocab_size;
@@ -135,7 +137,9 @@ absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, absl::string_vi
   inputs.digests.set_training_text_sha256(training.sha256);
   inputs.digests.set_evaluation_text_sha256(evaluation.sha256);
   inputs.digests.set_code_version(std::string(Version()));
-  inputs.digests.set_device(std::string(device));
+  inputs.digests.set_device(absl::StrCat(DeviceKindName(capabilities), " ",
+                                         capabilities.kernel_path(), " threads ",
+                                         capabilities.thread_count()));
   return inputs;
 }
 

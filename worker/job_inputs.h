@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "quant/model/model.h"
 #include "sasq/v1/job_spec.pb.h"
+#include "sasq/v1/quantization_service.pb.h"
 #include "sasq/worker/v1/checkpoint.pb.h"
 
 namespace sasq {
@@ -34,10 +35,12 @@ struct JobInputs {
   JobInputs& operator=(JobInputs&&) = default;
 };
 
-// Reads and checks what `spec`, with its defaults written out, names. `device`: as in TaskInputs.
+// Reads and checks what `spec`, with its defaults written out, names, for `device`, which has
+// `capabilities`.
 // Errors carry the reason INVALID_MODEL, UNSUPPORTED_MODEL, INVALID_TEXT or INVALID_SPEC; CANCELLED
 // when `stop` is asked for.
-absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, absl::string_view device,
+absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice device,
+                                        const v1::WorkerCapabilities& capabilities,
                                         const std::stop_token& stop);
 
 // The first field in which two attempts' inputs differ, such as `code_version`; empty if none.

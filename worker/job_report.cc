@@ -11,6 +11,7 @@
 #include "common/status_macros.h"
 #include "quant/artifact/artifact.h"
 #include "quant/format/flop_count.h"
+#include "worker/capabilities.h"
 #include "worker/recipes.h"
 
 namespace sasq {
@@ -35,10 +36,11 @@ Provenance MakeProvenance(const v1::JobSpec& spec, const worker::v1::TaskInputs&
                           const QuantizeTaskOptions& options) {
   Provenance provenance;
   provenance.code_version = std::string(Version());
-  provenance.device_kind = options.device_kind;
-  provenance.device_name = options.device_name;
-  provenance.kernel_path = std::string(kernels::CpuPathName(options.cpu_path));
-  provenance.thread_count = options.thread_count;
+  const v1::WorkerCapabilities& capabilities = options.capabilities;
+  provenance.device_kind = DeviceKindName(capabilities);
+  provenance.device_name = capabilities.device_name();
+  provenance.kernel_path = capabilities.kernel_path();
+  provenance.thread_count = capabilities.thread_count();
   provenance.inputs = {
       {"model", spec.model().uri(), digests.base_weight_sha256()},
       {"training_text", spec.training_text().uri(), digests.training_text_sha256()},

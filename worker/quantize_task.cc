@@ -18,7 +18,6 @@
 #include "quant/methods/activation_statistics.h"
 #include "quant/methods/recipe.h"
 #include "quant/methods/static_scales.h"
-#include "quant/model/compute_threads.h"
 #include "quant/model/quantized_weights.h"
 #include "quant/text/windows.h"
 #include "worker/job_inputs.h"
@@ -132,13 +131,10 @@ class Attempt {
 
 absl::Status Attempt::Load() {
   meter_.Begin(v1::STAGE_LOAD, "", {});
-  const std::string device =
-      absl::StrCat(options_.device_kind, " ", kernels::CpuPathName(options_.cpu_path), " threads ",
-                   options_.thread_count);
-  SASQ_ASSIGN_OR_RETURN(inputs_, LoadJobInputs(spec_, device, stop_));
+  SASQ_ASSIGN_OR_RETURN(inputs_,
+                        LoadJobInputs(spec_, options_.device, options_.capabilities, stop_));
   if (std::any_of(recipes_.begin(), recipes_.end(), IsInt8)) {
-    SASQ_ASSIGN_OR_RETURN(weights_,
-                          QuantizedWeights::Create(inputs_.model, options_.cpu_path, stop_));
+    SASQ_ASSIGN_OR_RETURN(weights_, QuantizedWeights::Create(inputs_.model, stop_));
   }
   const ModelConfig& config = inputs_.model->config();
   Log(absl::StrCat("model: ", ArchitectureName(config.architecture), ", ", config.ParameterCount(),
@@ -353,9 +349,7 @@ void Attempt::SaveCheckpoint() {
 
 class QuantizeTask final : public TaskRunner {
  public:
-  explicit QuantizeTask(QuantizeTaskOptions options) : options_(std::move(options)) {
-    SetComputeThreads(options_.thread_count);
-  }
+  explicit QuantizeTask(QuantizeTaskOptions options) : options_(std::move(options)) {}
 
   absl::StatusOr<TaskResult> Run(const dispatch::v1::Task& task, TaskObserver& observer,
                                  std::stop_token stop) override {

@@ -3,19 +3,17 @@
 #define SASQ_WORKER_QUANTIZE_TASK_H_
 
 #include <memory>
-#include <string>
 
-#include "kernels/cpu_path.h"
+#include "quant/model/compute_device.h"
+#include "sasq/v1/quantization_service.pb.h"
 #include "worker/task_runner.h"
 
 namespace sasq {
 
 // What the task runs on; written into reports and manifests.
 struct QuantizeTaskOptions {
-  kernels::CpuPath cpu_path = kernels::CpuPath::kPortable;
-  std::string device_kind = "cpu";
-  std::string device_name;
-  int thread_count = 1;  // 1..256
+  ComputeDevice device;
+  v1::WorkerCapabilities capabilities;  // of that device
 };
 
 // A task measures every baseline and then the recipe, each as soon as it is prepared. It leaves a

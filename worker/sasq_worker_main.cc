@@ -17,11 +17,10 @@
 #include "common/metrics.h"
 #include "common/signals.h"
 #include "common/status_macros.h"
-#include "kernels/cpu_path.h"
-#include "quant/model/compute_threads.h"
 #include "worker/capabilities.h"
 #include "worker/quantize_task.h"
 #include "worker/worker.h"
+#include "worker/worker_device.h"
 
 namespace sasq {
 namespace {
@@ -43,13 +42,6 @@ std::string DefaultWorkerId() {
   char host[256] = {};
   if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0') return absl::StrCat(getpid());
   return absl::StrCat(absl::string_view(host).substr(0, 100), "-", getpid());
-}
-
-// The INT8 kernels of this machine, proved to compute what they should.
-absl::StatusOr<kernels::CpuPath> CheckedCpuPath() {
-  SASQ_ASSIGN_OR_RETURN(const kernels::CpuPath path, kernels::SelectCpuPath());
-  SASQ_RETURN_IF_ERROR(kernels::SelfTest(path));
-  return path;
 }
 
 absl::Status ServeMetrics(const Flags& flags, MetricRegistry& registry) {
@@ -87,9 +79,9 @@ class StopSignals {
 };
 
 absl::Status Run(const Flags& flags) {
-  SASQ_ASSIGN_OR_RETURN(const kernels::CpuPath path, CheckedCpuPath());
-  const int threads = flags.threads > 0 ? flags.threads : UsableCpuCount();
-  SetComputeThreads(threads);
+  SASQ_ASSIGN_OR_RETURN(
+      const WorkerDevice device,
+      ChooseWorkerDevice(flags.device, flags.threads > 0 ? flags.threads : UsableCpuCount()));
 
   MetricRegistry registry;
   SASQ_RETURN_IF_ERROR(ServeMetrics(flags, registry));
@@ -97,28 +89,22 @@ absl::Status Run(const Flags& flags) {
   Worker::Options options;
   options.coordinator = flags.coordinator;
   options.worker_id = flags.worker_id.empty() ? DefaultWorkerId() : flags.worker_id;
-  options.capabilities = CpuCapabilities(threads, std::string(kernels::CpuPathName(path)),
-                                         MeasureFloatFlopsPerSecond());
+  options.capabilities = device.capabilities;
   LogInfo("worker_starting", {{"worker_id", options.worker_id},
                               {"version", Version()},
                               {"device", options.capabilities.device_name()},
-                              {"threads", threads},
+                              {"threads", options.capabilities.thread_count()},
                               {"kernel_path", options.capabilities.kernel_path()},
                               {"memory_bytes", options.capabilities.memory_bytes()},
                               {"gflops", options.capabilities.float_flops_per_second() / 1e9}});
 
-  QuantizeTaskOptions task;
-  task.cpu_path = path;
-  task.device_kind = "cpu";
-  task.device_name = options.capabilities.device_name();
-  task.thread_count = threads;
-  const std::unique_ptr<TaskRunner> runner = MakeQuantizeTask(std::move(task));
+  const std::unique_ptr<TaskRunner> runner =
+      MakeQuantizeTask({device.compute, device.capabilities});
   options.runner = runner.get();
   options.metrics = &registry;
   SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, Worker::Create(std::move(options)));
   StopSignals signals(worker.get());
-  worker->Run();
-  return absl::OkStatus();
+  return worker->Run();
 }
 
 int Main(int argc, char** argv) {
@@ -129,8 +115,8 @@ int Main(int argc, char** argv) {
                  "Name in the fleet, stable over restarts if you want (default: HOST-PID)");
   app.add_option("--threads", flags.threads, "Threads of a job (default: every usable core)")
       ->check(CLI::Range(1, 256));
-  app.add_option("--device", flags.device, "auto or cpu; this version computes on the CPU")
-      ->check(CLI::IsMember({"auto", "cpu"}))
+  app.add_option("--device", flags.device, "auto (a CUDA device where there is one), cpu or cuda")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
   app.add_option("--metrics_address", flags.metrics_address,
                  "host:port of GET /metrics, port 0 for any; empty for none")

@@ -33,6 +33,10 @@ struct TaskResult {
   std::vector<dispatch::v1::ArtifactFile> files;
 };
 
+// The reason of a failure that is the device's and not the task's, after which this process can
+// compute no more.
+inline constexpr char kDeviceFaultReason[] = "DEVICE_FAULT";
+
 // Does tasks. One thread: one task at a time.
 class TaskRunner {
  public:

@@ -58,13 +58,14 @@ Worker::Worker(Options options)
       metrics_(options_.metrics),
       client_({.coordinator = options_.coordinator}) {}
 
-void Worker::Run() {
+absl::Status Worker::Run() {
   while (!draining()) {
     RegisterUntilDone();
     Serve();
   }
   metrics_.SetConnected(false);
   LogInfo("worker_drained", {{"worker_id", options_.worker_id}});
+  return device_fault_;
 }
 
 void Worker::Drain() {
@@ -178,16 +179,20 @@ void Worker::RunTask(const dispatch::v1::Task& task) {
     TaskReport report(options_.clock, &metrics_);
     LeaseKeeper::Verdict verdict;
     absl::StatusOr<TaskResult> result = RunLeased(task, report, &verdict);
+    if (ReasonOf(result.status()) == kDeviceFaultReason) {
+      device_fault_ = result.status();
+      Drain();
+    }
     // Of a silent coordinator nobody knows whether the lease still lives: a result is worth a try.
     const bool lost = verdict == LeaseKeeper::Verdict::kLost ||
                       (verdict == LeaseKeeper::Verdict::kSilent && !result.ok());
     if (!lost) {
-      const StopCause cause = verdict == LeaseKeeper::Verdict::kCancelled ? StopCause::kCancelled
-                              : draining()                                ? StopCause::kDraining
-                                                                          : StopCause::kNone;
       if (!result.ok()) {
         LogInfo("task_stopped", {{"job", task.job()}, {"status", result.status()}});
       }
+      const StopCause cause = verdict == LeaseKeeper::Verdict::kCancelled ? StopCause::kCancelled
+                              : draining()                                ? StopCause::kDraining
+                                                                          : StopCause::kNone;
       FlushLog(task, report);
       dispatch::v1::CompleteTaskRequest request =
           MakeOutcome(task, cause, std::move(result), report.UnconfirmedCheckpoint());

@@ -22,7 +22,7 @@
 namespace sasq {
 
 // Survives everything that the coordinator or a task can do: outages are waited out, a task's
-// failure is reported, a lost lease is dropped. Only Drain ends it.
+// failure is reported, a lost lease is dropped. It ends by Drain, or when its device failed.
 class Worker {
  public:
   struct Options {
@@ -47,8 +47,10 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Works on the calling thread until Drain. Call once.
-  void Run();
+  // Works on the calling thread until Drain. Call once. After a task that failed with the reason
+  // DEVICE_FAULT (another worker tries it again, which counts as an attempt) it returns that status:
+  // this process can compute no more and must be started anew.
+  absl::Status Run();
 
   // Stops the task that runs, hands it back with its latest checkpoint and makes Run return.
   // Thread-safe; returns at once; may be called again.
@@ -88,6 +90,7 @@ class Worker {
 
   // Used by Run's thread.
   absl::BitGen random_;
+  absl::Status device_fault_;  // OK until the device failed
 
   mutable Mutex mutex_;
   CondVar changed_;

@@ -12,9 +12,9 @@
 #include "common/mutex.h"
 #include "common/status_macros.h"
 #include "quant/format/model_error.h"
-#include "quant/model/compute_threads.h"
 #include "quant/model/forward.h"
 #include "quant/model/site_executor.h"
+#include "quant/ops/parallel_for.h"
 
 namespace sasq {
 namespace {
@@ -57,14 +57,14 @@ class CalibratingExecutor final : public SiteExecutor {
   void set_first_row_count(size_t count) { first_row_count_ = count; }
 
   absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
-    const at::Tensor dense = x.contiguous();
+    const at::Tensor dense = x.cpu().contiguous();
     const float* const values = dense.const_data_ptr<float>();
     const size_t value_count = static_cast<size_t>(dense.numel());
     const size_t first_count = first_row_count_ * static_cast<size_t>(dense.size(1));
     SASQ_RETURN_IF_ERROR(
         Observe(site, absl::MakeConstSpan(values, first_count),
                 absl::MakeConstSpan(values + first_count, value_count - first_count)));
-    return float_executor_->Run(site, dense);
+    return float_executor_->Run(site, x);
   }
 
  private:
@@ -78,7 +78,7 @@ class CalibratingExecutor final : public SiteExecutor {
     Mutex mutex;
     float rest_absmax = 0;
     const size_t block_count = (rest.size() + kBlock - 1) / kBlock;
-    ComputeParallelFor(static_cast<int64_t>(block_count), [&](int64_t begin, int64_t end) {
+    ops::TorchParallelFor(static_cast<int64_t>(block_count), [&](int64_t begin, int64_t end) {
       const size_t from = static_cast<size_t>(begin) * kBlock;
       const absl::Span<const float> part =
           rest.subspan(from, std::min(rest.size(), static_cast<size_t>(end) * kBlock) - from);

@@ -1,5 +1,6 @@
 #include "quant/model/compute_threads.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/full.h>
@@ -9,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/status_macros.h"
+#include "quant/model/model_parts.h"
 #include "quant/model/torch_guard.h"
 
 namespace sasq {
@@ -23,29 +25,24 @@ void SetComputeThreads(int thread_count) {
 
 int ComputeThreads() { return at::get_num_threads(); }
 
-void ComputeParallelFor(int64_t count, kernels::RangeBody body) {
-  at::parallel_for(0, count, /*grain_size=*/1,
-                   [&body](int64_t begin, int64_t end) { body(begin, end); });
-}
+bool LibTorchHasCuda() { return at::globalContext().hasCUDA(); }
 
-double MeasureFloatFlopsPerSecond() {
-  constexpr int64_t kSize = 512;
+absl::StatusOr<double> MeasureFloatFlopsPerSecond(ComputeDevice device) {
   constexpr double kSeconds = 0.1;
-  double rate = 0;
-  const absl::Status status = CatchTorch([&] {
-    const at::Tensor a = at::full({kSize, kSize}, 0.5f);
-    at::mm(a, a);  // threads and buffers start
+  const int64_t size = device.is_cuda ? 4096 : 512;  // a few milliseconds each
+  return CatchTorchOr([&]() -> absl::StatusOr<double> {
+    const at::Tensor a = at::full({size, size}, 0.5f, at::device(TorchDevice(device)));
+    at::mm(a, a)[0][0].item<float>();  // threads and buffers start
     const Stopwatch watch;
     int64_t products = 0;
     while (watch.Seconds() < kSeconds) {
-      at::mm(a, a);
+      at::mm(a, a)[0][0].item<float>();  // waits for the device
       ++products;
     }
-    rate = static_cast<double>(products) * 2 * kSize * kSize * kSize / watch.Seconds();
-    return absl::OkStatus();
+    const double flops =
+        2 * static_cast<double>(size) * static_cast<double>(size) * static_cast<double>(size);
+    return static_cast<double>(products) * flops / watch.Seconds();
   });
-  SASQ_CHECK(status.ok());
-  return rate;
 }
 
 }  // namespace sasq

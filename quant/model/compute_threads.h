@@ -2,7 +2,8 @@
 #ifndef SASQ_QUANT_MODEL_COMPUTE_THREADS_H_
 #define SASQ_QUANT_MODEL_COMPUTE_THREADS_H_
 
-#include "kernels/parallel.h"
+#include "absl/status/statusor.h"
+#include "quant/model/compute_device.h"
 
 namespace sasq {
 
@@ -12,12 +13,12 @@ namespace sasq {
 void SetComputeThreads(int thread_count);
 int ComputeThreads();
 
-// A kernels::ParallelFor on those threads.
-void ComputeParallelFor(int64_t count, kernels::RangeBody body);
+// Whether CUDA devices can be used: LibTorch's CUDA half is in this process and sees one.
+bool LibTorchHasCuda();
 
-// Speed of the float32 matrix product in operations per second, measured in about a tenth of a
-// second on the present number of threads.
-double MeasureFloatFlopsPerSecond();
+// Speed of the float32 matrix product on `device` in operations per second, measured in about a
+// tenth of a second; on the CPU with the present number of threads.
+absl::StatusOr<double> MeasureFloatFlopsPerSecond(ComputeDevice device);
 
 }  // namespace sasq
 

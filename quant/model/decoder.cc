@@ -43,6 +43,8 @@ Decoder::Decoder(const Model& model, int64_t token_count)
       *sin++ = static_cast<float>(std::sin(static_cast<double>(position) * frequency));
     }
   }
+  cos_ = cos_.to(model.parts().device);
+  sin_ = sin_.to(model.parts().device);
 }
 
 absl::StatusOr<at::Tensor> Decoder::Embed(absl::Span<const int32_t> tokens) const {
@@ -66,7 +68,7 @@ absl::StatusOr<at::Tensor> Decoder::Embed(absl::Span<const int32_t> tokens) cons
     CopyAsFloat(embeddings, token * hidden_size, hidden_size, row);
     row += hidden_size;
   }
-  return hidden;
+  return hidden.to(model_.parts().device);
 }
 
 absl::StatusOr<at::Tensor> Decoder::RunLayer(int layer, const at::Tensor& hidden,

@@ -7,7 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "quant/format/model_error.h"
-#include "quant/model/compute_threads.h"
+#include "quant/ops/parallel_for.h"
 
 namespace sasq {
 namespace {
@@ -71,7 +71,7 @@ bool AnySpecial(const TensorView& view, int64_t first, int64_t count) {
 // The first of the blocks that holds a NaN or an infinity, or `block_count`.
 int64_t FirstBadBlock(const TensorView& view, int64_t block_count) {
   std::atomic<int64_t> first_bad = block_count;
-  ComputeParallelFor(block_count, [&](int64_t begin, int64_t end) {
+  ops::TorchParallelFor(block_count, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kBlock;
       const int64_t count = std::min(kBlock, view.element_count() - first);
@@ -96,7 +96,7 @@ void CopyAsFloat(const TensorView& view, int64_t first, int64_t count, float* ou
   SASQ_CHECK(first >= 0 && count >= 0 && first <= view.element_count() - count);
   const int64_t element_bytes = DtypeSizeBytes(view.dtype);
   const char* bytes = view.bytes.data() + first * element_bytes;
-  ComputeParallelFor((count + kBlock - 1) / kBlock, [&](int64_t begin, int64_t end) {
+  ops::TorchParallelFor((count + kBlock - 1) / kBlock, [&](int64_t begin, int64_t end) {
     const int64_t from = begin * kBlock;
     const int64_t block_count = std::min(count, end * kBlock) - from;
     const char* block = bytes + from * element_bytes;

@@ -1,102 +1,53 @@
 #include "quant/model/int8_linear.h"
 
-#include <ATen/ops/empty.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 
 #include <vector>
-
-#include "common/status_macros.h"
-#include "kernels/gemm.h"
-#include "kernels/quantize.h"
-#include "quant/model/compute_threads.h"
 
 namespace sasq {
 namespace {
 
 constexpr int kFirstTokenRows = 3;
 
-// y[out_features] of the one row x[in_features] at nearly float32 precision.
-absl::Status FirstTokenLinear(kernels::CpuPath path, const QuantizedWeights::Site& site,
-                              const float* x, float* y) {
-  const int64_t in_features = site.weights.in_features();
-  const int64_t out_features = site.weights.out_features();
-  std::vector<float> rest(x, x + in_features);
-  std::vector<int8_t> codes(static_cast<size_t>(kFirstTokenRows * in_features));
-  float scales[kFirstTokenRows];
+// y[out_features] of the one row x[1, in_features] at nearly float32 precision.
+at::Tensor FirstTokenLinear(const QuantizedSite& site, const at::Tensor& x) {
+  std::vector<at::Tensor> codes, scales;
+  at::Tensor rest = x;
   for (int part = 0; part < kFirstTokenRows; ++part) {
-    int8_t* row = codes.data() + part * in_features;
-    SASQ_RETURN_IF_ERROR(kernels::QuantizePerToken(path, rest.data(), 1, in_features, row,
-                                                   &scales[part], kernels::SerialFor));
-    for (int64_t i = 0; i < in_features; ++i) {
-      rest[static_cast<size_t>(i)] -= scales[part] * static_cast<float>(row[i]);
-    }
+    const ops::Quantized quantized = ops::QuantizePerToken(rest);
+    rest = rest - quantized.codes.to(at::kFloat) * quantized.scales;
+    codes.push_back(quantized.codes);
+    scales.push_back(quantized.scales);
   }
-  std::vector<float> parts(static_cast<size_t>(kFirstTokenRows * out_features));
-  SASQ_RETURN_IF_ERROR(kernels::Gemm(codes.data(), kFirstTokenRows, scales, site.weights, {},
-                                     parts.data(), ComputeParallelFor));
-  for (int64_t n = 0; n < out_features; ++n) {
-    const float* part = parts.data() + n;
-    y[n] = part[0] + (part[out_features] + part[2 * out_features]);
-    if (!site.bias.empty()) y[n] += site.bias[static_cast<size_t>(n)];
-  }
-  return absl::OkStatus();
+  const at::Tensor parts = ops::Int8Linear(at::cat(codes), at::cat(scales), site.weights,
+                                           site.scales, /*bias=*/std::nullopt);
+  at::Tensor y = parts[0] + (parts[1] + parts[2]);
+  if (site.bias.has_value()) y += *site.bias;
+  return y;
 }
 
-// `quantize` writes codes and scales of rows that begin at a given float.
-template <typename Quantize>
-absl::StatusOr<at::Tensor> Int8Linear(kernels::CpuPath path, const QuantizedWeights::Site& site,
-                                      const at::Tensor& x, bool first_token_float,
-                                      Quantize quantize) {
-  if (!x.is_cpu() || x.scalar_type() != at::kFloat || x.dim() != 2) {
-    return absl::InternalError("INT8 linears take a float32 matrix on the CPU");
-  }
-  const at::Tensor dense = x.contiguous();
-  const int64_t in_features = site.weights.in_features();
-  const int64_t out_features = site.weights.out_features();
-  SASQ_CHECK(dense.size(1) == in_features);
-  at::Tensor y = at::empty({dense.size(0), out_features}, dense.options());
-  const float* input = dense.const_data_ptr<float>();
-  float* output = y.mutable_data_ptr<float>();
-  int64_t rows = dense.size(0);
-  if (first_token_float) {
-    SASQ_RETURN_IF_ERROR(FirstTokenLinear(path, site, input, output));
-    input += in_features;
-    output += out_features;
-    --rows;
-  }
-  if (rows == 0) return y;
-  at::Tensor codes = at::empty({rows, in_features}, dense.options().dtype(at::kChar));
-  int8_t* const code = codes.mutable_data_ptr<int8_t>();
-  std::vector<float> scales;
-  SASQ_RETURN_IF_ERROR(quantize(input, rows, in_features, code, scales));
-  SASQ_RETURN_IF_ERROR(
-      kernels::Gemm(code, rows, scales, site.weights, site.bias, output, ComputeParallelFor));
+// Replaces row 0 of y by the product of row 0 of x in floating point.
+at::Tensor WithFirstToken(const QuantizedSite& site, const at::Tensor& x, at::Tensor y) {
+  y[0].copy_(FirstTokenLinear(site, x.narrow(0, 0, 1)));
   return y;
 }
 
 }  // namespace
 
-absl::StatusOr<at::Tensor> StaticInt8Linear(kernels::CpuPath path,
-                                            const QuantizedWeights::Site& site, const at::Tensor& x,
-                                            float scale, bool first_token_float) {
-  return Int8Linear(path, site, x, first_token_float,
-                    [&](const float* input, int64_t rows, int64_t cols, int8_t* codes,
-                        std::vector<float>& scales) {
-                      scales.assign(1, scale);
-                      return kernels::QuantizeStatic(path, input, rows, cols, scale, codes,
-                                                     ComputeParallelFor);
-                    });
+at::Tensor StaticInt8Linear(const QuantizedSite& site, const at::Tensor& x, float scale,
+                            bool first_token_float) {
+  const at::Tensor codes = ops::QuantizeStatic(x, scale);
+  at::Tensor y = ops::Int8Linear(codes, scale, site.weights, site.scales, site.bias);
+  return first_token_float ? WithFirstToken(site, x, std::move(y)) : y;
 }
 
-absl::StatusOr<at::Tensor> DynamicInt8Linear(kernels::CpuPath path,
-                                             const QuantizedWeights::Site& site,
-                                             const at::Tensor& x, bool first_token_float) {
-  return Int8Linear(path, site, x, first_token_float,
-                    [&](const float* input, int64_t rows, int64_t cols, int8_t* codes,
-                        std::vector<float>& scales) {
-                      scales.resize(static_cast<size_t>(rows));
-                      return kernels::QuantizePerToken(path, input, rows, cols, codes,
-                                                       scales.data(), ComputeParallelFor);
-                    });
+at::Tensor DynamicInt8Linear(const QuantizedSite& site, const at::Tensor& x,
+                             bool first_token_float) {
+  const ops::Quantized quantized = ops::QuantizePerToken(x);
+  at::Tensor y =
+      ops::Int8Linear(quantized.codes, quantized.scales, site.weights, site.scales, site.bias);
+  return first_token_float ? WithFirstToken(site, x, std::move(y)) : y;
 }
 
 }  // namespace sasq

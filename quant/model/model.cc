@@ -92,9 +92,7 @@ class Loader {
 
   absl::StatusOr<at::Tensor> Vector(const std::string& name, int64_t size) {
     SASQ_ASSIGN_OR_RETURN(const TensorView view, View(name, {size}));
-    at::Tensor vector = at::empty({size}, at::kFloat);
-    CopyAsFloat(view, 0, size, vector.mutable_data_ptr<float>());
-    return vector;
+    return FloatTensor(view, parts_.device);
   }
 
   Model::Parts& parts_;
@@ -103,6 +101,11 @@ class Loader {
 
 }  // namespace
 
+at::Device TorchDevice(ComputeDevice device) {
+  return device.is_cuda ? at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device.ordinal))
+                        : at::Device(at::kCPU);
+}
+
 void CopySiteWeights(const SiteLinears& linears, float* out) {
   for (const TensorView& weight : linears.weights) {
     CopyAsFloat(weight, 0, weight.element_count(), out);
@@ -110,20 +113,28 @@ void CopySiteWeights(const SiteLinears& linears, float* out) {
   }
 }
 
-std::vector<float> SiteBias(const SiteLinears& linears) {
-  if (linears.biases.empty()) return {};
-  std::vector<float> bias(static_cast<size_t>(linears.out_features));
-  float* out = bias.data();
+std::optional<at::Tensor> SiteBias(const SiteLinears& linears, at::Device device) {
+  if (linears.biases.empty()) return std::nullopt;
+  const at::Tensor bias = at::empty({linears.out_features}, at::kFloat);
+  float* out = bias.mutable_data_ptr<float>();
   for (const TensorView& view : linears.biases) {
     CopyAsFloat(view, 0, view.element_count(), out);
     out += view.element_count();
   }
-  return bias;
+  return bias.to(device);
+}
+
+at::Tensor FloatTensor(const TensorView& view, at::Device device) {
+  const at::Tensor values = at::empty(view.shape, at::kFloat);
+  CopyAsFloat(view, 0, view.element_count(), values.mutable_data_ptr<float>());
+  return values.to(device);
 }
 
 absl::StatusOr<std::shared_ptr<const Model>> Model::Load(const std::string& folder,
-                                                         std::stop_token stop) {
+                                                         std::stop_token stop,
+                                                         ComputeDevice device) {
   auto parts = std::make_unique<Parts>();
+  parts->device = TorchDevice(device);
   SASQ_ASSIGN_OR_RETURN(parts->config, LoadModelConfig(folder));
   SASQ_ASSIGN_OR_RETURN(parts->checkpoint, Checkpoint::Open(folder));
   parts->sites = AllSites(static_cast<int>(parts->config.layer_count));

@@ -13,6 +13,7 @@
 #include "quant/format/checkpoint.h"
 #include "quant/format/model_config.h"
 #include "quant/format/site.h"
+#include "quant/model/compute_device.h"
 
 namespace sasq {
 
@@ -24,9 +25,10 @@ class Model {
   // Reads config.json and the safetensors files of `folder` and checks that every tensor is there
   // with its shape and a floating-point type, and that no weight is a NaN or infinite. A fault of
   // the folder has the reason INVALID_MODEL or UNSUPPORTED_MODEL and names the file or tensor.
-  // CANCELLED when `stop` is asked for.
+  // CANCELLED when `stop` is asked for. Everything is computed on `device`.
   static absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& folder,
-                                                           std::stop_token stop = {});
+                                                           std::stop_token stop = {},
+                                                           ComputeDevice device = {});
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;

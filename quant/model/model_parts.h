@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "quant/format/checkpoint.h"
@@ -14,6 +15,8 @@
 #include "quant/model/model.h"
 
 namespace sasq {
+
+at::Device TorchDevice(ComputeDevice device);
 
 // The linears that read one site, in the order q, k, v or gate, up: their weights
 // [out_features, in_features] as they are stored, and their biases.
@@ -34,6 +37,7 @@ struct Model::Parts {
   };
 
   ModelConfig config;
+  at::Device device{at::kCPU};  // of norms and of everything that is computed
   std::unique_ptr<const Checkpoint> checkpoint;
   std::vector<SiteId> sites;
   std::vector<Layer> layers;
@@ -46,8 +50,11 @@ struct Model::Parts {
 // Writes the weights of a site, stacked, as float32 [out_features, in_features].
 void CopySiteWeights(const SiteLinears& linears, float* out);
 
-// Their biases [out_features]; empty if there are none.
-std::vector<float> SiteBias(const SiteLinears& linears);
+// Their biases, float32 [out_features] on `device`; none if the linears have none.
+std::optional<at::Tensor> SiteBias(const SiteLinears& linears, at::Device device);
+
+// A stored tensor as float32 on `device`.
+at::Tensor FloatTensor(const TensorView& view, at::Device device);
 
 }  // namespace sasq
 

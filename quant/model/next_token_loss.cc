@@ -12,7 +12,6 @@
 #include <cmath>
 
 #include "common/status_macros.h"
-#include "quant/model/float_weights.h"
 #include "quant/model/model_parts.h"
 #include "quant/model/torch_guard.h"
 
@@ -21,44 +20,42 @@ namespace {
 
 constexpr int64_t kLogitsChunkBytes = 64 << 20;
 
-// The loss of one chunk of rows, whose targets are `targets`. Turns `logits` [rows, vocab_size]
-// into e = exp(logits - max of the row) and gives the rows' sums of e: softmax = e / sum.
+// The loss of one chunk of rows, whose targets are `targets` [rows, 1]. Turns `logits` [rows,
+// vocab_size] into e = exp(logits - max of the row) and gives the rows' sums of e: softmax = e /
+// sum.
 struct ChunkLoss {
   double sum_nats = 0;
   at::Tensor exp_sums;  // [rows, 1]
 };
 
-ChunkLoss ComputeChunkLoss(at::Tensor& logits, absl::Span<const int32_t> targets) {
-  const at::Tensor maxima = at::amax(logits, /*dim=*/1, /*keepdim=*/true);
-  logits.sub_(maxima);
-  const int64_t vocab_size = logits.size(1);
-  const float* logit = logits.const_data_ptr<float>();
-  ChunkLoss loss;
-  for (size_t row = 0; row < targets.size(); ++row) {
-    loss.sum_nats -=
-        static_cast<double>(logit[static_cast<int64_t>(row) * vocab_size + targets[row]]);
-  }
+ChunkLoss ComputeChunkLoss(at::Tensor& logits, const at::Tensor& targets) {
+  logits.sub_(at::amax(logits, /*dim=*/1, /*keepdim=*/true));
+  const at::Tensor target_logits = logits.gather(1, targets).cpu();
   logits.exp_();
+  ChunkLoss loss;
   loss.exp_sums = at::sum(logits, /*dim=*/1, /*keepdim=*/true);
-  const float* sum = loss.exp_sums.const_data_ptr<float>();
-  for (size_t row = 0; row < targets.size(); ++row) {
-    loss.sum_nats += std::log(static_cast<double>(sum[row]));
+  const at::Tensor exp_sums = loss.exp_sums.cpu();
+  const float* const logit = target_logits.const_data_ptr<float>();
+  const float* const sum = exp_sums.const_data_ptr<float>();
+  for (int64_t row = 0; row < targets.size(0); ++row) {
+    loss.sum_nats += std::log(static_cast<double>(sum[row])) - static_cast<double>(logit[row]);
   }
   return loss;
 }
 
 // d (loss / count) / d hidden = (softmax - onehot) * head / count, of `exps` as ComputeChunkLoss
 // leaves them.
-void ChunkGradient(at::Tensor& exps, const ChunkLoss& loss, absl::Span<const int32_t> targets,
+void ChunkGradient(at::Tensor& exps, const ChunkLoss& loss, const at::Tensor& targets,
                    const at::Tensor& head, int64_t count, at::Tensor grad_rows) {
-  const int64_t vocab_size = exps.size(1);
-  float* exp = exps.mutable_data_ptr<float>();
-  const float* sum = loss.exp_sums.const_data_ptr<float>();
-  for (size_t row = 0; row < targets.size(); ++row) {
-    exp[static_cast<int64_t>(row) * vocab_size + targets[row]] -= sum[row];
-  }
+  exps.scatter_add_(1, targets, -loss.exp_sums);
   at::mm_out(grad_rows, exps, head);
   grad_rows.div_(loss.exp_sums).mul_(1.0 / static_cast<double>(count));
+}
+
+at::Tensor TargetColumn(absl::Span<const int32_t> tokens, at::Device device) {
+  const at::Tensor column = at::empty({static_cast<int64_t>(tokens.size()), 1}, at::kLong);
+  std::copy(tokens.begin(), tokens.end(), column.mutable_data_ptr<int64_t>());
+  return column.to(device);
 }
 
 }  // namespace
@@ -74,25 +71,26 @@ absl::StatusOr<SequenceLoss> NextTokenLoss(const Model& model, const at::Tensor&
       return absl::InvalidArgumentError("the sequence is too short to predict a token of it");
     }
     const TensorView& view = model.parts().head;
-    at::Tensor head = at::empty(view.shape, at::kFloat);
-    CopyAsFloat(view, 0, view.element_count(), head.mutable_data_ptr<float>());
+    const at::Tensor head = FloatTensor(view, hidden.device());
+    const at::Tensor targets = TargetColumn(tokens, hidden.device());
     if (grad_hidden != nullptr) *grad_hidden = at::zeros(hidden.sizes(), hidden.options());
 
     SequenceLoss loss;
     loss.count = end - first_position;
     const int64_t row_bytes = view.shape[0] * static_cast<int64_t>(sizeof(float));
     const int64_t chunk_rows = std::clamp<int64_t>(kLogitsChunkBytes / row_bytes, 1, loss.count);
-    at::Tensor buffer = at::empty({chunk_rows, view.shape[0]}, at::kFloat);
+    const at::Tensor buffer = at::empty({chunk_rows, view.shape[0]}, hidden.options());
     for (int64_t row = first_position; row < end; row += chunk_rows) {
       if (stop.stop_requested()) return absl::CancelledError("stopped in the loss");
       const int64_t rows = std::min(chunk_rows, end - row);
       at::Tensor logits = buffer.narrow(0, 0, rows);
       at::mm_out(logits, hidden.narrow(0, row, rows), head.t());
-      const absl::Span<const int32_t> targets = tokens.subspan(row + 1, rows);
-      const ChunkLoss chunk = ComputeChunkLoss(logits, targets);
+      const at::Tensor chunk_targets = targets.narrow(0, row + 1, rows);
+      const ChunkLoss chunk = ComputeChunkLoss(logits, chunk_targets);
       loss.sum_nats += chunk.sum_nats;
       if (grad_hidden != nullptr) {
-        ChunkGradient(logits, chunk, targets, head, loss.count, grad_hidden->narrow(0, row, rows));
+        ChunkGradient(logits, chunk, chunk_targets, head, loss.count,
+                      grad_hidden->narrow(0, row, rows));
       }
     }
     return loss;

@@ -1,41 +1,37 @@
 #include "quant/model/quantized_weights.h"
 
+#include <ATen/ops/empty.h>
+
 #include <utility>
 
 #include "common/status_macros.h"
-#include "kernels/quantize.h"
-#include "quant/model/compute_threads.h"
-#include "quant/model/model_parts.h"
+#include "quant/model/quantized_site.h"
 #include "quant/model/torch_guard.h"
 
 namespace sasq {
-namespace {
 
-absl::StatusOr<QuantizedWeights::Site> QuantizeSite(const SiteLinears& linears,
-                                                    kernels::CpuPath path) {
-  const int64_t rows = linears.out_features;
-  const int64_t cols = linears.in_features;
-  std::vector<float> weights(static_cast<size_t>(rows * cols));
-  CopySiteWeights(linears, weights.data());
-  std::vector<int8_t> codes(weights.size());
-  std::vector<float> scales(static_cast<size_t>(rows));
-  SASQ_RETURN_IF_ERROR(kernels::QuantizeWeights(path, weights.data(), rows, cols, codes.data(),
-                                                scales.data(), ComputeParallelFor));
-  SASQ_ASSIGN_OR_RETURN(kernels::PackedWeights packed,
-                        kernels::PackedWeights::Pack(path, codes.data(), rows, cols, scales));
-  return QuantizedWeights::Site{std::move(packed), SiteBias(linears)};
+ops::Quantized QuantizeSiteWeights(const SiteLinears& linears) {
+  const at::Tensor weights = at::empty({linears.out_features, linears.in_features}, at::kFloat);
+  CopySiteWeights(linears, weights.mutable_data_ptr<float>());
+  return ops::QuantizePerToken(weights);  // a row of weights is an output channel
 }
 
-}  // namespace
+QuantizedWeights::QuantizedWeights(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+QuantizedWeights::~QuantizedWeights() = default;
 
 absl::StatusOr<std::shared_ptr<const QuantizedWeights>> QuantizedWeights::Create(
-    std::shared_ptr<const Model> model, kernels::CpuPath path, std::stop_token stop) {
-  std::shared_ptr<QuantizedWeights> weights(new QuantizedWeights(std::move(model), path));
+    std::shared_ptr<const Model> model, std::stop_token stop) {
+  std::shared_ptr<QuantizedWeights> weights(new QuantizedWeights(std::move(model)));
+  const Model::Parts& parts = weights->model().parts();
   SASQ_RETURN_IF_ERROR(CatchTorch([&]() -> absl::Status {
-    for (const SiteLinears& linears : weights->model().parts().linears) {
+    for (const SiteLinears& linears : parts.linears) {
       if (stop.stop_requested()) return absl::CancelledError("stopped while weights were packed");
-      SASQ_ASSIGN_OR_RETURN(Site site, QuantizeSite(linears, path));
-      weights->sites_.push_back(std::move(site));
+      const ops::Quantized quantized = QuantizeSiteWeights(linears);
+      QuantizedSite site;
+      site.weights = ops::PackWeights(quantized.codes.to(parts.device));
+      site.scales = quantized.scales.to(parts.device);
+      site.bias = SiteBias(linears, parts.device);
+      weights->sites_.push_back(std::make_unique<const QuantizedSite>(std::move(site)));
     }
     return absl::OkStatus();
   }));

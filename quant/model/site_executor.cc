@@ -5,7 +5,6 @@
 #include <ATen/ops/linear.h>
 
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -29,18 +28,13 @@ class FloatExecutor final : public SiteExecutor {
     const at::Tensor weights =
         weights_.narrow(0, 0, weight_count).view({linears.out_features, linears.in_features});
     CopySiteWeights(linears, weights.mutable_data_ptr<float>());
-    const std::vector<float> bias_values = SiteBias(linears);
-    std::optional<at::Tensor> bias;
-    if (!bias_values.empty()) {
-      bias = at::empty({linears.out_features}, at::kFloat);
-      std::copy(bias_values.begin(), bias_values.end(), bias->mutable_data_ptr<float>());
-    }
-    return at::linear(x, weights, bias);
+    const at::Device device = model_->parts().device;
+    return at::linear(x, weights.to(device), SiteBias(linears, device));
   }
 
  private:
   const std::shared_ptr<const Model> model_;
-  at::Tensor weights_;  // room for the site that is being computed
+  at::Tensor weights_;  // room for the site that is being computed, on the CPU
 };
 
 class DynamicExecutor final : public SiteExecutor {
@@ -49,7 +43,7 @@ class DynamicExecutor final : public SiteExecutor {
       : weights_(std::move(weights)), first_token_float_(first_token_float) {}
 
   absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
-    return DynamicInt8Linear(weights_->path(), weights_->site(site), x, first_token_float_);
+    return DynamicInt8Linear(weights_->site(site), x, first_token_float_);
   }
 
  private:
@@ -66,8 +60,8 @@ class StaticExecutor final : public SiteExecutor {
         first_token_float_(first_token_float) {}
 
   absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
-    return StaticInt8Linear(weights_->path(), weights_->site(site), x,
-                            scales_[static_cast<size_t>(SiteIndex(site))], first_token_float_);
+    return StaticInt8Linear(weights_->site(site), x, scales_[static_cast<size_t>(SiteIndex(site))],
+                            first_token_float_);
   }
 
  private:

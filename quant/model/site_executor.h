@@ -24,7 +24,8 @@ class SiteExecutor {
  public:
   virtual ~SiteExecutor() = default;
   // Outputs of the linears that read `site`, side by side: [tokens, sum of out_features] of
-  // x[tokens, in_features]. Both float32; row 0 is the first token of the sequence.
+  // x[tokens, in_features]. Both float32 on the model's device; row 0 is the first token of the
+  // sequence. May also throw as LibTorch's operators do (torch_guard.h).
   virtual absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) = 0;
 };
 

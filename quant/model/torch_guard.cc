@@ -29,6 +29,12 @@ absl::Status CatchTorch(absl::FunctionRef<absl::Status()> body) {
     return OutOfMemory(error.what());
   } catch (const c10::OutOfMemoryError& error) {
     return OutOfMemory(error.what_without_backtrace());
+  } catch (const c10::AcceleratorError& error) {
+    return WithReason(
+        absl::InternalError(absl::StrCat("the device failed: ", error.what_without_backtrace())),
+        "DEVICE_FAULT");
+  } catch (const c10::ValueError& error) {
+    return absl::InvalidArgumentError(error.what_without_backtrace());
   } catch (const c10::Error& error) {
     // LibTorch's CPU allocator has no exception type of its own.
     const absl::string_view what = error.what_without_backtrace();

@@ -11,8 +11,10 @@
 namespace sasq {
 
 // Runs `body` and returns its status. Anything thrown becomes a status: out of memory
-// (std::bad_alloc or LibTorch's allocator) RESOURCE_EXHAUSTED with the reason OUT_OF_MEMORY,
-// anything else INTERNAL with LibTorch's message.
+// (std::bad_alloc or LibTorch's allocators) RESOURCE_EXHAUSTED with the reason OUT_OF_MEMORY, a
+// wrong argument of an operator (c10::ValueError) INVALID_ARGUMENT, a CUDA error INTERNAL with the
+// reason DEVICE_FAULT (such errors are sticky: the process can do no more on the device), anything
+// else INTERNAL, with LibTorch's message.
 absl::Status CatchTorch(absl::FunctionRef<absl::Status()> body);
 
 // The same for a body that returns absl::StatusOr<T>.

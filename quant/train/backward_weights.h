@@ -3,11 +3,9 @@
 #define SASQ_QUANT_TRAIN_BACKWARD_WEIGHTS_H_
 
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "kernels/gemm.h"
 #include "quant/format/site.h"
 #include "quant/model/quantized_weights.h"
 
@@ -24,12 +22,13 @@ class BackwardWeights {
   // INVALID_ARGUMENT if a site has more than kernels::kMaxInFeatures output channels.
   static absl::StatusOr<std::shared_ptr<const BackwardWeights>> Create(
       std::shared_ptr<const QuantizedWeights> weights);
+  ~BackwardWeights();
 
   // What they were made of.
   const QuantizedWeights& forward() const { return *weights_; }
 
   // d loss / d x_hat = d loss / d y * W, float32 [tokens, in_features] of [tokens, out_features],
-  // where W = diag(s_w) * codes.
+  // where W = diag(s_w) * codes. Throws what the operators throw.
   //
   // W's scales go into the gradient, each row of which is then written as the sum of two INT8 rows,
   // the second with the rounding error of the first: an error below 2^-15 of the row's absmax,
@@ -39,13 +38,12 @@ class BackwardWeights {
   at::Tensor InputGradient(SiteId site, const at::Tensor& grad_y) const;
 
  private:
-  explicit BackwardWeights(std::shared_ptr<const QuantizedWeights> weights)
-      : weights_(std::move(weights)) {}
+  explicit BackwardWeights(std::shared_ptr<const QuantizedWeights> weights);
 
   const std::shared_ptr<const QuantizedWeights> weights_;
   // Codes [in_features, out_features] with scales of 1, in the order of AllSites; constant after
   // Create.
-  std::vector<kernels::PackedWeights> transposed_;
+  std::vector<std::unique_ptr<const QuantizedSite>> transposed_;
 };
 
 }  // namespace sasq

@@ -8,10 +8,8 @@
 #include <memory>
 #include <utility>
 
-#include "common/status_macros.h"
-#include "kernels/quantize.h"
-#include "quant/model/compute_threads.h"
 #include "quant/model/int8_linear.h"
+#include "quant/ops/ops.h"
 
 namespace sasq {
 namespace {
@@ -38,14 +36,13 @@ class SiteNode final : public torch::autograd::Node {
     const at::NoGradGuard no_grad;
     at::Tensor grad_x = weights_.InputGradient(site_, grads[0]);
     const int64_t skipped = first_token_float_ ? 1 : 0;
-    const int64_t cols = x_.size(1);
-    float* const grad = grad_x.mutable_data_ptr<float>() + skipped * cols;
-    double grad_scale = 0;
-    const absl::Status status = kernels::FakeQuantizeBackward(
-        weights_.forward().path(), x_.const_data_ptr<float>() + skipped * cols, grad,
-        x_.size(0) - skipped, cols, scale_, grad, &grad_scale, ComputeParallelFor);
-    SASQ_CHECK(status.ok());  // shapes and scale were checked before the forward pass
-    return {std::move(grad_x), at::scalar_tensor(grad_scale, at::kDouble)};
+    const int64_t rows = x_.size(0) - skipped;
+    const at::Tensor grad_x_hat = grad_x.narrow(0, skipped, rows);
+    const ops::FakeQuantizeGradients gradients =
+        ops::FakeQuantizeBackward(x_.narrow(0, skipped, rows), grad_x_hat, scale_);
+    if (skipped == 0) return {gradients.x, gradients.scale.cpu()};
+    grad_x_hat.copy_(gradients.x);
+    return {std::move(grad_x), gradients.scale.cpu()};
   }
 
  private:
@@ -75,8 +72,7 @@ absl::StatusOr<at::Tensor> TrainableExecutor::Run(SiteId site, const at::Tensor&
   const QuantizedWeights& forward = weights_.forward();
   const float scale_value = static_cast<float>(*scale(site).const_data_ptr<double>());
   const at::Tensor values = x.detach().contiguous();
-  SASQ_ASSIGN_OR_RETURN(at::Tensor y, StaticInt8Linear(forward.path(), forward.site(site), values,
-                                                       scale_value, first_token_float_));
+  at::Tensor y = StaticInt8Linear(forward.site(site), values, scale_value, first_token_float_);
   if (at::GradMode::is_enabled()) {
     const std::shared_ptr<SiteNode> node(
         new SiteNode(torch::autograd::collect_next_edges(x, scale(site)), weights_, site, values,

@@ -16,8 +16,8 @@ namespace sasq {
 
 // Run gives the values of the static executor to the bit. Under autograd, d loss / d y becomes
 // d loss / d x_hat by BackwardWeights::InputGradient, and that d loss / d x and d loss / d s by
-// kernels::FakeQuantizeBackward. A row 0 that stays in float
-// passes its gradient on as it is and adds nothing to d loss / d s.
+// ops::FakeQuantizeBackward. A row 0 that stays in float passes its gradient on as it is and adds
+// nothing to d loss / d s.
 class TrainableExecutor final : public SiteExecutor {
  public:
   // `weights` must outlive this executor and every backward pass through it.

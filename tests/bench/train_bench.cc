@@ -78,7 +78,7 @@ using Work = std::function<void()>;
 using MakeWork = std::function<Work(std::shared_ptr<const Model>)>;
 
 std::shared_ptr<const QuantizedWeights> Quantize(std::shared_ptr<const Model> model) {
-  return QuantizedWeights::Create(std::move(model), kernels::SelectCpuPath().value()).value();
+  return QuantizedWeights::Create(std::move(model)).value();
 }
 
 // Scales of a usual size: speed does not depend on them.
@@ -221,8 +221,11 @@ int Run(const std::string& folder, int repetitions) {
     Compare(folder, repetitions, "training step, " + std::to_string(tokens) + " tokens", "sasq",
             OurStep(tokens), "plain (eager float32)", PlainStep(tokens));
   }
-  Compare(folder, repetitions, "evaluation window, 2048 tokens", "static INT8",
-          EvaluationWindow(true, 2048), "float32", EvaluationWindow(false, 2048));
+  for (const int64_t tokens : {512, 2048}) {
+    Compare(folder, repetitions, "evaluation window, " + std::to_string(tokens) + " tokens",
+            "static INT8", EvaluationWindow(true, tokens), "float32",
+            EvaluationWindow(false, tokens));
+  }
   return 0;
 }
 

@@ -13,14 +13,16 @@ import tree
 # Folder: the folders that it may include beside itself. Top to bottom; tests may include everything.
 FORMATS = ["common", "quant/format"]
 DOMAIN = [*FORMATS, "quant/artifact", "proto", "kernels"]
+ENGINE = [*DOMAIN, "quant/text", "quant/ops"]
 MAY_INCLUDE = {
     "client": [*FORMATS, "quant/artifact", "proto"],
     "server": [*FORMATS, "quant/artifact", "proto"],
-    "worker": [*DOMAIN, "quant/text", "quant/model", "quant/eval", "quant/train", "quant/methods"],
-    "quant/methods": [*DOMAIN, "quant/text", "quant/model", "quant/eval", "quant/train"],
-    "quant/train": [*DOMAIN, "quant/text", "quant/model"],
-    "quant/eval": [*DOMAIN, "quant/text", "quant/model"],
-    "quant/model": [*DOMAIN, "quant/text"],
+    "worker": [*ENGINE, "quant/model", "quant/eval", "quant/train", "quant/methods"],
+    "quant/methods": [*ENGINE, "quant/model", "quant/eval", "quant/train"],
+    "quant/train": [*ENGINE, "quant/model"],
+    "quant/eval": [*ENGINE, "quant/model"],
+    "quant/model": ENGINE,
+    "quant/ops": ["kernels"],
     "quant/text": DOMAIN,
     "quant/artifact": FORMATS,
     "quant/format": ["common"],
@@ -30,7 +32,7 @@ MAY_INCLUDE = {
 }
 
 # Library: prefixes of its headers, and the folders or files that may include them.
-LIBTORCH_FOLDERS = ["quant/model", "quant/eval", "quant/train", "quant/methods"]
+LIBTORCH_FOLDERS = ["quant/ops", "quant/model", "quant/eval", "quant/train", "quant/methods"]
 LIBRARIES = {
     "LibTorch": (["torch/", "ATen/", "c10/"], LIBTORCH_FOLDERS),
     "gRPC": (["grpcpp/", "grpc/"], ["client", "server", "worker", "common/rpc_status.cc"]),

@@ -12,28 +12,19 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <optional>
-
-#include "common/status_macros.h"
-#include "quant/model/compute_threads.h"
 #include "quant/model/decoder.h"
-#include "quant/model/float_weights.h"
 #include "quant/model/model_parts.h"
+#include "quant/model/quantized_site.h"
 
 namespace sasq::testing {
 
 PlainExecutor::PlainExecutor(const QuantizedWeights& weights, absl::Span<const float> scales) {
   for (const SiteId site : weights.model().sites()) {
-    const QuantizedWeights::Site& quantized = weights.site(site);
-    const int64_t out_features = quantized.weights.out_features();
-    weights_.push_back(at::empty({out_features, quantized.weights.in_features()}, at::kFloat));
-    quantized.weights.Dequantize(weights_.back().mutable_data_ptr<float>(), ComputeParallelFor);
-    biases_.emplace_back();
-    if (!quantized.bias.empty()) {
-      biases_.back() = at::empty({out_features}, at::kFloat);
-      std::copy(quantized.bias.begin(), quantized.bias.end(),
-                biases_.back().mutable_data_ptr<float>());
-    }
+    const SiteLinears& linears =
+        weights.model().parts().linears[static_cast<size_t>(SiteIndex(site))];
+    const ops::Quantized quantized = QuantizeSiteWeights(linears);
+    weights_.push_back(quantized.codes.to(at::kFloat) * quantized.scales.unsqueeze(1));
+    biases_.push_back(SiteBias(linears, at::kCPU));
   }
   for (const float scale : scales) {
     scales_.push_back(at::scalar_tensor(scale, at::kFloat));
@@ -46,9 +37,7 @@ absl::StatusOr<at::Tensor> PlainExecutor::Run(SiteId site, const at::Tensor& x) 
   const at::Tensor& scale = scales_[index];
   const at::Tensor clamped = at::clamp(x / scale, -128, 127);
   const at::Tensor rounded = clamped + (at::round(clamped) - clamped).detach();
-  const std::optional<at::Tensor> bias =
-      biases_[index].defined() ? std::optional<at::Tensor>(biases_[index]) : std::nullopt;
-  return at::linear(rounded * scale, weights_[index], bias);
+  return at::linear(rounded * scale, weights_[index], biases_[index]);
 }
 
 PlainGradients ComputePlainGradients(const Model& model, PlainExecutor& executor,
@@ -61,8 +50,7 @@ PlainGradients ComputePlainGradients(const Model& model, PlainExecutor& executor
     hidden = decoder.RunLayer(layer, hidden, executor, {}).value();
   }
   const TensorView& view = model.parts().head;
-  const at::Tensor head = at::empty(view.shape, at::kFloat);
-  CopyAsFloat(view, 0, view.element_count(), head.mutable_data_ptr<float>());
+  const at::Tensor head = FloatTensor(view, at::kCPU);
   const at::Tensor logits = at::mm(decoder.FinalNorm(hidden).narrow(0, 0, count - 1), head.t());
   std::vector<int64_t> targets(window.begin() + 1, window.end());
   const at::Tensor loss =

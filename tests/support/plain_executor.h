@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,7 +29,7 @@ class PlainExecutor final : public SiteExecutor {
 
  private:
   std::vector<at::Tensor> weights_;  // [out_features, in_features] a site
-  std::vector<at::Tensor> biases_;   // undefined where there is none
+  std::vector<std::optional<at::Tensor>> biases_;
   std::vector<at::Tensor> scales_;
 };
 

@@ -39,7 +39,7 @@ class RunningWorker {
     options.metrics = &metrics_;
     if (change) change(options);
     worker_ = Worker::Create(std::move(options)).value();
-    thread_ = std::thread([this] { worker_->Run(); });
+    thread_ = std::thread([this] { status_ = worker_->Run(); });
   }
   ~RunningWorker() { DrainAndJoin(); }
 
@@ -47,6 +47,11 @@ class RunningWorker {
   void DrainAndJoin() {
     worker_->Drain();
     if (thread_.joinable()) thread_.join();
+  }
+  // Waits until the worker ends by itself.
+  absl::Status Join() {
+    thread_.join();
+    return status_;
   }
   double TasksEnded(const std::string& outcome) {
     return metrics_.GetCounter("sasq_worker_tasks_total", "", {{"outcome", outcome}}).value();
@@ -56,6 +61,7 @@ class RunningWorker {
   FakeTaskRunner runner_;
   MetricRegistry metrics_;
   std::unique_ptr<Worker> worker_;
+  absl::Status status_;  // what Run returned; read after the thread was joined
   std::thread thread_;
 };
 
@@ -322,6 +328,22 @@ TEST(WorkerTest, DrainDeliversAResultThatIsReady) {
   worker.DrainAndJoin();
   ASSERT_EQ(coordinator.seen().completions.size(), 1u);
   EXPECT_TRUE(coordinator.seen().completions[0].has_succeeded());
+}
+
+// CUDA errors are sticky: the process can compute no more. INTERNAL is tried again elsewhere.
+TEST(WorkerTest, AFaultOfTheDeviceFailsTheAttemptAndEndsTheWorker) {
+  FakeCoordinator coordinator;
+  coordinator.AddTask("a");
+  RunningWorker worker(
+      coordinator,
+      [](const Task&, TaskObserver&, std::stop_token) -> absl::StatusOr<TaskResult> {
+        return WithReason(absl::InternalError("CUDA error: illegal address"), kDeviceFaultReason);
+      });
+  const absl::Status status = worker.Join();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("illegal address"));
+  const Seen seen = coordinator.seen();
+  ASSERT_EQ(seen.completions.size(), 1u);
+  EXPECT_EQ(seen.completions[0].failed().error().reason(), v1::JOB_FAILURE_REASON_INTERNAL);
 }
 
 TEST(WorkerTest, IdleWorkerDrainsAtOnce) {

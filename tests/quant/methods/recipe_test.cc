@@ -17,8 +17,7 @@ class RecipeTest : public ::testing::Test {
   RecipeTest() {
     for (int32_t i = 0; i < 320; ++i) tokens_.push_back((i * i * 7 + i) % 256);
     inputs_.model = Model::Load(MakeTinyModel()).value();
-    inputs_.weights =
-        QuantizedWeights::Create(inputs_.model, kernels::SelectCpuPath().value()).value();
+    inputs_.weights = QuantizedWeights::Create(inputs_.model).value();
     inputs_.calibrated_scales = [this](v1::Method method, v1::FirstToken first_token) {
       const float scale = (method == v1::METHOD_STATIC_ABSMAX ? 0.02f : 0.015f) *
                           (first_token == v1::FIRST_TOKEN_FLOAT ? 0.5f : 1.0f);

@@ -37,8 +37,7 @@ class ReferenceTest : public ::testing::Test {
     data_->test = tokenize("wiki.test.tokens");
     data_->valid = tokenize("wiki.valid.tokens");
     data_->model = Model::Load(model_folder).value();
-    data_->weights =
-        QuantizedWeights::Create(data_->model, kernels::SelectCpuPath().value()).value();
+    data_->weights = QuantizedWeights::Create(data_->model).value();
     data_->statistics =
         CollectActivationStatistics(data_->model, Windows(data_->valid, 512, 32), {}, nullptr)
             .value();

@@ -20,7 +20,7 @@ class ScaleGradientsTest : public ::testing::Test {
     TinyModelOptions options;
     options.architecture = "Qwen2ForCausalLM";  // with biases
     model_ = Model::Load(MakeTinyModel(options)).value();
-    weights_ = QuantizedWeights::Create(model_, kernels::SelectCpuPath().value()).value();
+    weights_ = QuantizedWeights::Create(model_).value();
     backward_ = BackwardWeights::Create(weights_).value();
     for (size_t i = 0; i < model_->sites().size(); ++i) {
       scales_.push_back(0.01f + 0.003f * static_cast<float>(i));

@@ -25,7 +25,7 @@ class ScaleTrainerTest : public ::testing::Test {
  protected:
   ScaleTrainerTest()
       : model_(Model::Load(MakeTinyModel()).value()),
-        weights_(QuantizedWeights::Create(model_, kernels::SelectCpuPath().value()).value()),
+        weights_(QuantizedWeights::Create(model_).value()),
         initial_scales_(model_->sites().size(), 0.2f) {
     options_.step_count = 6;
     options_.warmup_step_count = 2;
@@ -176,9 +176,7 @@ TEST_F(ScaleTrainerTest, ALossThatIsNotFiniteIsDivergence) {
   options.dtype = Dtype::kF32;
   options.tie_word_embeddings = false;
   options.head_deviation = 5e37f;  // logits overflow
-  weights_ = QuantizedWeights::Create(Model::Load(MakeTinyModel(options)).value(),
-                                      kernels::SelectCpuPath().value())
-                 .value();
+  weights_ = QuantizedWeights::Create(Model::Load(MakeTinyModel(options)).value()).value();
   const absl::Status status = NewTrainer()->Step(Window(0), {}).status();
   EXPECT_EQ(ReasonOf(status), "DIVERGED");
   EXPECT_THAT(std::string(status.message()), HasSubstr("training step 1"));

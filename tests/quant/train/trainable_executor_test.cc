@@ -1,5 +1,6 @@
 #include "quant/train/trainable_executor.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
@@ -13,6 +14,8 @@
 #include <vector>
 
 #include "quant/model/int8_linear.h"
+#include "quant/model/model_parts.h"
+#include "quant/model/quantized_site.h"
 #include "tests/support/tiny_model.h"
 
 namespace sasq::testing {
@@ -35,11 +38,12 @@ class TrainableExecutorTest : public ::testing::Test {
  protected:
   TrainableExecutorTest()
       : model_(Model::Load(MakeTinyModel()).value()),
-        weights_(QuantizedWeights::Create(model_, kernels::SelectCpuPath().value()).value()),
+        weights_(QuantizedWeights::Create(model_).value()),
         backward_(BackwardWeights::Create(weights_).value()),
         scales_(model_->sites().size(), kScale),
-        in_(weights_->site(kSite).weights.in_features()),
-        out_(weights_->site(kSite).weights.out_features()),
+        linears_(model_->parts().linears[static_cast<size_t>(SiteIndex(kSite))]),
+        in_(linears_.in_features),
+        out_(linears_.out_features),
         x_(RandomMatrix(kTokens, in_, 3)),
         grad_y_(RandomMatrix(kTokens, out_, 4)) {}
 
@@ -47,6 +51,7 @@ class TrainableExecutorTest : public ::testing::Test {
   std::shared_ptr<const QuantizedWeights> weights_;
   std::shared_ptr<const BackwardWeights> backward_;
   std::vector<float> scales_;
+  const SiteLinears& linears_;
   int64_t in_;
   int64_t out_;
   at::Tensor x_;
@@ -57,8 +62,7 @@ TEST_F(TrainableExecutorTest, GivesTheValuesOfTheStaticExecutor) {
   for (const bool first_token_float : {false, true}) {
     TrainableExecutor executor(*backward_, scales_, first_token_float);
     const at::Tensor expected =
-        StaticInt8Linear(weights_->path(), weights_->site(kSite), x_, kScale, first_token_float)
-            .value();
+        StaticInt8Linear(weights_->site(kSite), x_, kScale, first_token_float);
     const at::AutoGradMode with_grad(true);
     EXPECT_TRUE(executor.Run(kSite, x_)->equal(expected));
   }
@@ -66,8 +70,10 @@ TEST_F(TrainableExecutorTest, GivesTheValuesOfTheStaticExecutor) {
 
 // LSQ's rule written out in double, with the dequantized weights.
 TEST_F(TrainableExecutorTest, GradientsAreTheDefinition) {
-  std::vector<float> w(static_cast<size_t>(in_ * out_));
-  weights_->site(kSite).weights.Dequantize(w.data(), kernels::SerialFor);
+  const ops::Quantized quantized = QuantizeSiteWeights(linears_);
+  const at::Tensor dequantized = quantized.codes.to(at::kFloat) * quantized.scales.unsqueeze(1);
+  const float* const w = dequantized.const_data_ptr<float>();
+  const float* const w_scales = quantized.scales.const_data_ptr<float>();
   for (const bool first_token_float : {false, true}) {
     const at::AutoGradMode with_grad(true);
     TrainableExecutor executor(*backward_, scales_, first_token_float);
@@ -85,16 +91,14 @@ TEST_F(TrainableExecutorTest, GradientsAreTheDefinition) {
         double code_sum = 0;
         double row_absmax = 0;
         for (int64_t n = 0; n < out_; ++n) {
-          const double weight_scale =
-              static_cast<double>(weights_->site(kSite).weights.scales()[static_cast<size_t>(n)]);
-          code_sum +=
-              std::abs(static_cast<double>(w[static_cast<size_t>(n * in_ + k)])) / weight_scale;
+          const double weight_scale = static_cast<double>(w_scales[n]);
+          code_sum += std::abs(static_cast<double>(w[n * in_ + k])) / weight_scale;
           row_absmax = std::max(
               row_absmax,
               std::abs(static_cast<double>(grad_y_.const_data_ptr<float>()[t * out_ + n])) *
                   weight_scale);
           const double term = static_cast<double>(grad_y_.const_data_ptr<float>()[t * out_ + n]) *
-                              static_cast<double>(w[static_cast<size_t>(n * in_ + k)]);
+                              static_cast<double>(w[n * in_ + k]);
           grad += term;
           size += std::abs(term);
         }
