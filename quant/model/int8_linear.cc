@@ -24,15 +24,17 @@ absl::Status FirstTokenLinear(kernels::CpuPath path, const QuantizedWeights::Sit
   float scales[kFirstTokenRows];
   for (int part = 0; part < kFirstTokenRows; ++part) {
     int8_t* row = codes.data() + part * in_features;
-    SASQ_RETURN_IF_ERROR(kernels::QuantizePerToken(path, rest.data(), 1, in_features, row,
-                                                   &scales[part], kernels::SerialFor));
+    SASQ_RETURN_IF_ERROR(kernels::QuantizePerToken(
+        {path, kernels::SerialFor}, kernels::DenseMatrix(rest.data(), 1, in_features), row,
+        &scales[part]));
     for (int64_t i = 0; i < in_features; ++i) {
       rest[static_cast<size_t>(i)] -= scales[part] * static_cast<float>(row[i]);
     }
   }
   std::vector<float> parts(static_cast<size_t>(kFirstTokenRows * out_features));
-  SASQ_RETURN_IF_ERROR(kernels::Gemm(codes.data(), kFirstTokenRows, scales, site.weights, {},
-                                     parts.data(), ComputeParallelFor));
+  SASQ_RETURN_IF_ERROR(kernels::Gemm(
+      {path, ComputeParallelFor}, codes.data(), {.per_row = scales}, site.weights.view(), nullptr,
+      kernels::DenseMatrix(parts.data(), kFirstTokenRows, out_features)));
   for (int64_t n = 0; n < out_features; ++n) {
     const float* part = parts.data() + n;
     y[n] = part[0] + (part[out_features] + part[2 * out_features]);
@@ -41,7 +43,7 @@ absl::Status FirstTokenLinear(kernels::CpuPath path, const QuantizedWeights::Sit
   return absl::OkStatus();
 }
 
-// `quantize` writes codes and scales of rows that begin at a given float.
+// `quantize` writes codes of a matrix and sets its scales, those of tokens into the given vector.
 template <typename Quantize>
 absl::StatusOr<at::Tensor> Int8Linear(kernels::CpuPath path, const QuantizedWeights::Site& site,
                                       const at::Tensor& x, bool first_token_float,
@@ -66,10 +68,13 @@ absl::StatusOr<at::Tensor> Int8Linear(kernels::CpuPath path, const QuantizedWeig
   if (rows == 0) return y;
   at::Tensor codes = at::empty({rows, in_features}, dense.options().dtype(at::kChar));
   int8_t* const code = codes.mutable_data_ptr<int8_t>();
-  std::vector<float> scales;
-  SASQ_RETURN_IF_ERROR(quantize(input, rows, in_features, code, scales));
+  std::vector<float> token_scales;
+  kernels::ActivationScales scales;
   SASQ_RETURN_IF_ERROR(
-      kernels::Gemm(code, rows, scales, site.weights, site.bias, output, ComputeParallelFor));
+      quantize(kernels::DenseMatrix(input, rows, in_features), code, token_scales, scales));
+  SASQ_RETURN_IF_ERROR(kernels::Gemm({path, ComputeParallelFor}, code, scales, site.weights.view(),
+                                     site.bias.empty() ? nullptr : site.bias.data(),
+                                     kernels::DenseMatrix(output, rows, out_features)));
   return y;
 }
 
@@ -78,24 +83,25 @@ absl::StatusOr<at::Tensor> Int8Linear(kernels::CpuPath path, const QuantizedWeig
 absl::StatusOr<at::Tensor> StaticInt8Linear(kernels::CpuPath path,
                                             const QuantizedWeights::Site& site, const at::Tensor& x,
                                             float scale, bool first_token_float) {
-  return Int8Linear(path, site, x, first_token_float,
-                    [&](const float* input, int64_t rows, int64_t cols, int8_t* codes,
-                        std::vector<float>& scales) {
-                      scales.assign(1, scale);
-                      return kernels::QuantizeStatic(path, input, rows, cols, scale, codes,
-                                                     ComputeParallelFor);
-                    });
+  return Int8Linear(
+      path, site, x, first_token_float,
+      [&](const kernels::ConstMatrix& input, int8_t* codes, std::vector<float>&,
+          kernels::ActivationScales& scales) {
+        scales.scale = scale;
+        return kernels::QuantizeStatic({path, ComputeParallelFor}, input, scale, codes);
+      });
 }
 
 absl::StatusOr<at::Tensor> DynamicInt8Linear(kernels::CpuPath path,
                                              const QuantizedWeights::Site& site,
                                              const at::Tensor& x, bool first_token_float) {
   return Int8Linear(path, site, x, first_token_float,
-                    [&](const float* input, int64_t rows, int64_t cols, int8_t* codes,
-                        std::vector<float>& scales) {
-                      scales.resize(static_cast<size_t>(rows));
-                      return kernels::QuantizePerToken(path, input, rows, cols, codes,
-                                                       scales.data(), ComputeParallelFor);
+                    [&](const kernels::ConstMatrix& input, int8_t* codes,
+                        std::vector<float>& token_scales, kernels::ActivationScales& scales) {
+                      token_scales.resize(static_cast<size_t>(input.rows));
+                      scales.per_row = token_scales.data();
+                      return kernels::QuantizePerToken({path, ComputeParallelFor}, input, codes,
+                                                       token_scales.data());
                     });
 }
 

@@ -19,8 +19,9 @@ absl::StatusOr<QuantizedWeights::Site> QuantizeSite(const SiteLinears& linears,
   CopySiteWeights(linears, weights.data());
   std::vector<int8_t> codes(weights.size());
   std::vector<float> scales(static_cast<size_t>(rows));
-  SASQ_RETURN_IF_ERROR(kernels::QuantizeWeights(path, weights.data(), rows, cols, codes.data(),
-                                                scales.data(), ComputeParallelFor));
+  SASQ_RETURN_IF_ERROR(kernels::QuantizeWeights({path, ComputeParallelFor},
+                                                kernels::DenseMatrix(weights.data(), rows, cols),
+                                                codes.data(), scales.data()));
   SASQ_ASSIGN_OR_RETURN(kernels::PackedWeights packed,
                         kernels::PackedWeights::Pack(path, codes.data(), rows, cols, scales));
   return QuantizedWeights::Site{std::move(packed), SiteBias(linears)};

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "kernels/cpu_path.h"
-#include "kernels/gemm.h"
+#include "kernels/packed_weights.h"
 #include "quant/format/site.h"
 #include "quant/model/model.h"
 

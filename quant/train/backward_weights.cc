@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "common/status_macros.h"
+#include "kernels/gemm.h"
 #include "kernels/quantize.h"
 #include "quant/model/compute_threads.h"
 
@@ -18,7 +19,8 @@ absl::StatusOr<kernels::PackedWeights> PackTransposed(const kernels::PackedWeigh
   const size_t out_features = static_cast<size_t>(weights.out_features());
   const size_t in_features = static_cast<size_t>(weights.in_features());
   std::vector<float> values(out_features * in_features);
-  weights.Dequantize(values.data(), ComputeParallelFor);
+  SASQ_RETURN_IF_ERROR(
+      kernels::DequantizeWeights(weights.view(), values.data(), ComputeParallelFor));
   std::vector<int8_t> codes(values.size());
   ComputeParallelFor(weights.in_features(), [&](int64_t begin, int64_t end) {
     for (size_t n = 0; n < out_features; ++n) {
@@ -71,7 +73,7 @@ absl::StatusOr<std::shared_ptr<const BackwardWeights>> BackwardWeights::Create(
 
 at::Tensor BackwardWeights::InputGradient(SiteId site, const at::Tensor& grad_y) const {
   const kernels::PackedWeights& transposed = transposed_[static_cast<size_t>(SiteIndex(site))];
-  const kernels::CpuPath path = transposed.path();
+  const kernels::CpuContext context = {transposed.path(), ComputeParallelFor};
   const at::Tensor dense = grad_y.contiguous();
   const int64_t rows = dense.size(0);
   const int64_t cols = dense.size(1);
@@ -84,19 +86,20 @@ at::Tensor BackwardWeights::InputGradient(SiteId site, const at::Tensor& grad_y)
   int8_t* const first_codes = codes.mutable_data_ptr<int8_t>();
   int8_t* const second_codes = first_codes + rows * cols;
   std::vector<float> scales(static_cast<size_t>(2 * rows));
-  absl::Status status = kernels::QuantizePerToken(path, values, rows, cols, first_codes,
-                                                  scales.data(), ComputeParallelFor);
+  const kernels::Matrix rest_matrix = kernels::DenseMatrix(values, rows, cols);
+  absl::Status status = kernels::QuantizePerToken(context, rest_matrix, first_codes, scales.data());
   if (!status.ok()) {
     return at::full({rows, transposed.out_features()}, std::numeric_limits<float>::quiet_NaN(),
                     dense.options());
   }
   SubtractCodes(first_codes, scales.data(), rows, cols, values);
-  status = kernels::QuantizePerToken(path, values, rows, cols, second_codes, scales.data() + rows,
-                                     ComputeParallelFor);
+  status = kernels::QuantizePerToken(context, rest_matrix, second_codes, scales.data() + rows);
   SASQ_CHECK(status.ok());
   at::Tensor products = at::empty({2 * rows, transposed.out_features()}, dense.options());
-  status = kernels::Gemm(first_codes, 2 * rows, scales, transposed, {},
-                         products.mutable_data_ptr<float>(), ComputeParallelFor);
+  status =
+      kernels::Gemm(context, first_codes, {.per_row = scales.data()}, transposed.view(), nullptr,
+                    kernels::DenseMatrix(products.mutable_data_ptr<float>(), 2 * rows,
+                                         transposed.out_features()));
   SASQ_CHECK(status.ok());
   return products.narrow(0, 0, rows).add_(products.narrow(0, rows, rows));
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "kernels/gemm.h"
+#include "kernels/packed_weights.h"
 #include "quant/format/site.h"
 #include "quant/model/quantized_weights.h"
 

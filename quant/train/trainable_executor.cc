@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
-#include "kernels/quantize.h"
+#include "kernels/fake_quantize.h"
 #include "quant/model/compute_threads.h"
 #include "quant/model/int8_linear.h"
 
@@ -41,9 +41,12 @@ class SiteNode final : public torch::autograd::Node {
     const int64_t cols = x_.size(1);
     float* const grad = grad_x.mutable_data_ptr<float>() + skipped * cols;
     double grad_scale = 0;
+    const int64_t rows = x_.size(0) - skipped;
     const absl::Status status = kernels::FakeQuantizeBackward(
-        weights_.forward().path(), x_.const_data_ptr<float>() + skipped * cols, grad,
-        x_.size(0) - skipped, cols, scale_, grad, &grad_scale, ComputeParallelFor);
+        {weights_.forward().path(), ComputeParallelFor},
+        kernels::DenseMatrix(x_.const_data_ptr<float>() + skipped * cols, rows, cols),
+        kernels::DenseMatrix(grad, rows, cols), scale_, kernels::DenseMatrix(grad, rows, cols),
+        &grad_scale);
     SASQ_CHECK(status.ok());  // shapes and scale were checked before the forward pass
     return {std::move(grad_x), at::scalar_tensor(grad_scale, at::kDouble)};
   }

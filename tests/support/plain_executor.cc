@@ -27,7 +27,10 @@ PlainExecutor::PlainExecutor(const QuantizedWeights& weights, absl::Span<const f
     const QuantizedWeights::Site& quantized = weights.site(site);
     const int64_t out_features = quantized.weights.out_features();
     weights_.push_back(at::empty({out_features, quantized.weights.in_features()}, at::kFloat));
-    quantized.weights.Dequantize(weights_.back().mutable_data_ptr<float>(), ComputeParallelFor);
+    SASQ_CHECK(kernels::DequantizeWeights(quantized.weights.view(),
+                                          weights_.back().mutable_data_ptr<float>(),
+                                          ComputeParallelFor)
+                   .ok());
     biases_.emplace_back();
     if (!quantized.bias.empty()) {
       biases_.back() = at::empty({out_features}, at::kFloat);

@@ -67,7 +67,9 @@ TEST_F(TrainableExecutorTest, GivesTheValuesOfTheStaticExecutor) {
 // LSQ's rule written out in double, with the dequantized weights.
 TEST_F(TrainableExecutorTest, GradientsAreTheDefinition) {
   std::vector<float> w(static_cast<size_t>(in_ * out_));
-  weights_->site(kSite).weights.Dequantize(w.data(), kernels::SerialFor);
+  ASSERT_TRUE(
+      kernels::DequantizeWeights(weights_->site(kSite).weights.view(), w.data(), kernels::SerialFor)
+          .ok());
   for (const bool first_token_float : {false, true}) {
     const at::AutoGradMode with_grad(true);
     TrainableExecutor executor(*backward_, scales_, first_token_float);
