@@ -5,8 +5,8 @@
 //
 // with Sylvester's H_n for n = `block`, a power of two in [2, kMaxHadamardBlock] that divides cols.
 // In float32: stages of distance 1, 2, 4 ... n / 2, each pair (a, b) becoming (a + b, a - b), then
-// one product with 1 / sqrt(n). The same bits on every path and device. The transform is its own
-// inverse.
+// one product with 1 / sqrt(n), itself two roundings. The same bits on every path and device, but
+// for what a NaN carries. The transform is its own inverse.
 //
 // y has the shape and type of x and may be the same buffer with the same stride. Errors as in
 // quantize.h.

@@ -39,7 +39,10 @@ absl::Status PackWeights(CpuPath path, const int8_t* w, int64_t out_features, in
                          std::byte* packed);
 
 // Writes the float32 values scales[n] * w[n, k] as [out_features, in_features], row-major.
-void DequantizeWeights(const PackedWeightsView& weights, float* w, ParallelFor parallel_for);
+// INVALID_ARGUMENT for a view that PackWeights cannot have written and for null, misaligned or
+// overlapping buffers.
+absl::Status DequantizeWeights(const PackedWeightsView& weights, float* w,
+                               ParallelFor parallel_for);
 
 // Packed weights that own their memory. Immutable, so thread-safe.
 class PackedWeights {

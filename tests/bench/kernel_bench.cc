@@ -58,7 +58,9 @@ void Int8Product(benchmark::State& state, CpuPath path, const Shape& shape) {
   SASQ_CHECK(weights.ok());
   std::vector<float> y(static_cast<size_t>(shape.rows * shape.out_features));
   for (auto unused : state) {
-    SASQ_CHECK(Gemm(x.data(), shape.rows, {0.01f}, *weights, {}, y.data(), SerialFor).ok());
+    SASQ_CHECK(Gemm({path, SerialFor}, x.data(), {.scale = 0.01f}, weights->view(), nullptr,
+                    DenseMatrix(y.data(), shape.rows, shape.out_features))
+                   .ok());
     benchmark::ClobberMemory();
   }
   SetRate(state, shape);

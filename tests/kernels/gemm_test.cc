@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/kernels/testing_parallel.h"
+#include "tests/kernels/testing_values.h"
 
 namespace sasq::kernels {
 namespace {
@@ -56,6 +57,11 @@ std::vector<float> Reference(const Problem& p) {
   return y;
 }
 
+ActivationScales ScalesOf(const Problem& p) {
+  if (p.x_scales.size() == 1) return {.scale = p.x_scales[0]};
+  return {.per_row = p.x_scales.data()};
+}
+
 // Runs `p` and checks every bit of the result, and that nothing is written behind it.
 void ExpectExact(CpuPath path, const Problem& p, ParallelFor parallel_for) {
   SCOPED_TRACE(absl::StrCat("rows ", p.rows, ", out ", p.out_features, ", in ", p.in_features));
@@ -66,7 +72,8 @@ void ExpectExact(CpuPath path, const Problem& p, ParallelFor parallel_for) {
   const std::vector<float> want = Reference(p);
   std::vector<float> y(want.size() + 64, kGuard);
   const absl::Status status =
-      Gemm(p.x.data(), p.rows, p.x_scales, *weights, p.bias, y.data(), parallel_for);
+      Gemm({path, parallel_for}, p.x.data(), ScalesOf(p), weights->view(),
+           p.bias.empty() ? nullptr : p.bias.data(), DenseMatrix(y.data(), p.rows, p.out_features));
   ASSERT_TRUE(status.ok()) << status;
   for (size_t i = 0; i < want.size(); ++i) {
     ASSERT_EQ(std::memcmp(&y[i], &want[i], sizeof(float)), 0)
@@ -130,7 +137,9 @@ TEST_P(GemmTest, NoRowsIsNoWork) {
   const Problem p = RandomProblem(1, 4, 4, 1);
   const auto weights = PackedWeights::Pack(GetParam(), p.w.data(), 4, 4, p.w_scales);
   ASSERT_TRUE(weights.ok());
-  EXPECT_TRUE(Gemm(nullptr, 0, {1.0f}, *weights, {}, nullptr, SerialFor).ok());
+  EXPECT_TRUE(Gemm({GetParam(), SerialFor}, nullptr, {.scale = 1.0f}, weights->view(), nullptr,
+                   DenseMatrix(static_cast<float*>(nullptr), 0, 4))
+                  .ok());
 }
 
 TEST_P(GemmTest, DequantizeGivesTheWeightsBack) {
@@ -142,7 +151,7 @@ TEST_P(GemmTest, DequantizeGivesTheWeightsBack) {
     ASSERT_TRUE(packed.ok());
     const PackedWeights copy = *packed;
     std::vector<float> got(p.w.size());
-    copy.Dequantize(got.data(), ShufflingFor(1));
+    ASSERT_TRUE(DequantizeWeights(copy.view(), got.data(), ShufflingFor(1)).ok());
     for (int64_t n = 0; n < out_features; ++n) {
       for (int64_t k = 0; k < in_features; ++k) {
         const int64_t i = n * in_features + k;
@@ -153,8 +162,6 @@ TEST_P(GemmTest, DequantizeGivesTheWeightsBack) {
 }
 
 TEST_P(GemmTest, PackRefusesBadArguments) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const std::vector<int8_t> w(12);
   struct Case {
     const int8_t* w;
@@ -186,29 +193,74 @@ TEST_P(GemmTest, RefusesBadArgumentsAndWritesNothing) {
   ASSERT_TRUE(weights.ok());
   std::vector<float> y(6, 9.0f);
   const int8_t* inside_y = reinterpret_cast<const int8_t*>(y.data()) + 3;
+  const float* odd = reinterpret_cast<const float*>(reinterpret_cast<const char*>(y.data()) + 2);
+  const std::vector<float> bad_scales = {1, 0};
+  const std::vector<float> zeros(3), ones(3, 1.0f);
+  const Matrix good = DenseMatrix(y.data(), 2, 3);
+  PackedWeightsView null_codes = weights->view();
+  null_codes.packed = nullptr;
+  PackedWeightsView misaligned = weights->view();
+  misaligned.packed += 4;
+  PackedWeightsView bad_weight_scales = weights->view();
+  bad_weight_scales.scales = zeros.data();
+  PackedWeightsView too_deep = weights->view();
+  too_deep.in_features = kMaxInFeatures + 1;
+  PackedWeightsView negative = weights->view();
+  negative.out_features = -3;
+  const PackedWeightsView w = weights->view();
+  Matrix narrow = good, tight = good, strange = good;
+  narrow.cols = 2;
+  tight.row_stride = 2;
+  strange.type = static_cast<DataType>(9);
   struct Case {
     const int8_t* codes;
-    int64_t rows;
-    std::vector<float> x_scales, bias;
-    float* y;
+    ActivationScales x_scales;
+    PackedWeightsView weights;
+    const float* bias;
+    Matrix y;
     std::string message;
   };
-  for (const Case& c :
-       std::vector<Case>{{nullptr, 2, {1}, {}, y.data(), "codes is null"},
-                         {p.x.data(), 2, {1}, {}, nullptr, "y is null"},
-                         {p.x.data(), -1, {1}, {}, y.data(), "shape is [-1, 4]"},
-                         {p.x.data(), int64_t{1} << 62, {1}, {}, y.data(), "shape is"},
-                         {p.x.data(), 2, {}, {}, y.data(), "number of x_scales is 0"},
-                         {p.x.data(), 2, {1, 1, 1}, {}, y.data(), "number of x_scales is 3"},
-                         {p.x.data(), 2, {1, 0}, {}, y.data(), "x_scales[1] is 0"},
-                         {p.x.data(), 2, {-1}, {}, y.data(), "x_scales[0] is -1"},
-                         {p.x.data(), 2, {1}, {1, 2}, y.data(), "number of bias values is 2"},
-                         {inside_y, 2, {1}, {}, y.data(), "y overlaps codes"}}) {
-    const absl::Status status = Gemm(c.codes, c.rows, c.x_scales, *weights, c.bias, c.y, SerialFor);
+  const float* const none = nullptr;
+  for (const Case& c : std::vector<Case>{
+           {nullptr, {1}, w, none, good, "codes is null"},
+           {p.x.data(), {1}, w, none, DenseMatrix(static_cast<float*>(nullptr), 2, 3), "y is null"},
+           {p.x.data(), {1}, w, none, DenseMatrix(y.data(), -1, 3), "shape of y is [-1, 3]"},
+           {p.x.data(), {1}, w, none, DenseMatrix(y.data(), int64_t{1} << 62, 3), "shape of y is"},
+           {p.x.data(), {0}, w, none, good, "x_scales[0] is 0"},
+           {p.x.data(), {-1}, w, none, good, "x_scales[0] is -1"},
+           {p.x.data(), {kNan}, w, none, good, "x_scales[0] is nan"},
+           {p.x.data(), {kInfinity}, w, none, good, "x_scales[0] is inf"},
+           {p.x.data(), {1, bad_scales.data()}, w, none, good, "x_scales[1] is 0"},
+           {p.x.data(), {1, odd}, w, none, good, "want an address aligned to 4"},
+           {p.x.data(), {1}, w, odd, good, "bias is at"},
+           {p.x.data(), {1}, w, y.data(), good, "y overlaps bias"},
+           {inside_y, {1}, w, none, good, "y overlaps codes"},
+           {p.x.data(), {1}, w, none, narrow, "columns of y is 2"},
+           {p.x.data(), {1}, w, none, tight, "row_stride of y is 2"},
+           {p.x.data(), {1}, w, none, strange, "type of y is 9"},
+           {p.x.data(), {1}, null_codes, none, good, "packed weights is null"},
+           {p.x.data(), {1}, misaligned, none, good, "aligned to 64"},
+           {p.x.data(), {1}, bad_weight_scales, none, good, "weights' scales[0] is 0"},
+           {p.x.data(), {1}, too_deep, none, good, "in_features is 131072"},
+           {p.x.data(), {1}, negative, none, good, "out_features is -3"}}) {
+    const absl::Status status =
+        Gemm({GetParam(), SerialFor}, c.codes, c.x_scales, c.weights, c.bias, c.y);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << c.message;
     EXPECT_THAT(status.message(), HasSubstr(c.message));
   }
   EXPECT_THAT(y, testing::Each(9.0f));
+}
+
+TEST_P(GemmTest, RefusesWeightsOfAnotherPath) {
+  if (GetParam() == CpuPath::kPortable) return;
+  const Problem p = RandomProblem(2, 3, 4, 1);
+  const auto weights = PackedWeights::Pack(CpuPath::kPortable, p.w.data(), 3, 4, p.w_scales);
+  ASSERT_TRUE(weights.ok());
+  std::vector<float> y(6);
+  const absl::Status status = Gemm({GetParam(), SerialFor}, p.x.data(), {.scale = 1},
+                                   weights->view(), nullptr, DenseMatrix(y.data(), 2, 3));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("packed for portable"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Paths, GemmTest, testing::ValuesIn(AvailableCpuPaths()), PathParamName);

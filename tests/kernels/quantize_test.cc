@@ -9,9 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/kernels/testing_parallel.h"
+#include "tests/kernels/testing_values.h"
 
 namespace sasq::kernels {
 namespace {
@@ -20,37 +22,6 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kDenormal = std::numeric_limits<float>::denorm_min();
-constexpr float kMax = std::numeric_limits<float>::max();
-
-// The definition, by the standard library's own rounding (half to even by default).
-int8_t ReferenceCode(float x, float scale) {
-  const float v = x / scale;
-  if (std::isnan(v)) return 0;
-  return static_cast<int8_t>(std::fmin(std::fmax(std::nearbyint(v), -128.0f), 127.0f));
-}
-
-// Values of all sizes, every half-way point of the range, its ends and neighbours, and specials.
-std::vector<float> DifficultValues(float scale, size_t count, uint32_t seed) {
-  std::vector<float> values = {kInfinity, -kInfinity, kNan, -kNan, 0.0f,  -0.0f,
-                               kDenormal, -kDenormal, kMax, -kMax, 1e-38f};
-  for (int code = -130; code <= 130; ++code) {
-    const float half = (static_cast<float>(code) + 0.5f) * scale;
-    for (float value : {half, std::nextafter(half, kInfinity), std::nextafter(half, -kInfinity),
-                        static_cast<float>(code) * scale}) {
-      values.push_back(value);
-    }
-  }
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.0f, 60.0f * scale);
-  while (values.size() < count) values.push_back(normal(random));
-  std::shuffle(values.begin(), values.end(), random);
-  values.resize(count);
-  return values;
-}
-
 class QuantizeTest : public PathTest {};
 
 TEST_P(QuantizeTest, StaticEqualsTheDefinition) {
@@ -58,8 +29,8 @@ TEST_P(QuantizeTest, StaticEqualsTheDefinition) {
     for (int64_t cols : {1, 3, 16, 63, 1201, 40000}) {
       const auto x = DifficultValues(scale, static_cast<size_t>(cols), 1);
       std::vector<int8_t> codes(x.size());
-      const absl::Status status =
-          QuantizeStatic(GetParam(), x.data(), 1, cols, scale, codes.data(), SerialFor);
+      const absl::Status status = QuantizeStatic(
+          {GetParam(), SerialFor}, FloatMatrix(x.data(), 1, cols), scale, codes.data());
       ASSERT_TRUE(status.ok()) << status;
       for (size_t i = 0; i < x.size(); ++i) {
         ASSERT_EQ(int{codes[i]}, int{ReferenceCode(x[i], scale)}) << x[i] << " / " << scale;
@@ -72,7 +43,9 @@ TEST_P(QuantizeTest, HalvesGoToTheEvenCode) {
   const std::vector<float> x = {0.5f,   1.5f,    2.5f,    -0.5f, -1.5f,     -2.5f,     126.5f,
                                 127.5f, -128.5f, -129.0f, kNan,  kInfinity, -kInfinity};
   std::vector<int8_t> codes(x.size());
-  ASSERT_TRUE(QuantizeStatic(GetParam(), x.data(), 1, 13, 1.0f, codes.data(), SerialFor).ok());
+  ASSERT_TRUE(
+      QuantizeStatic({GetParam(), SerialFor}, FloatMatrix(x.data(), 1, 13), 1.0f, codes.data())
+          .ok());
   EXPECT_THAT(codes, ElementsAre(0, 2, 2, 0, -2, -2, 126, 127, -128, -128, 0, 127, -128));
 }
 
@@ -85,11 +58,13 @@ TEST_P(QuantizeTest, PerTokenEqualsTheDefinition) {
     for (int64_t i = 0; i < kRows * cols; ++i) {
       x.push_back(normal(random) * std::pow(10.0f, static_cast<float>(i / cols) - 4.0f));
     }
-    for (auto quantize : {QuantizePerToken, QuantizeWeights}) {
+    using Quantize = absl::Status (*)(const CpuContext&, const ConstMatrix&, int8_t*, float*);
+    for (Quantize quantize : {Quantize{QuantizePerToken}, Quantize{QuantizeWeights}}) {
       std::vector<int8_t> codes(x.size());
       std::vector<float> scales(kRows);
       const absl::Status status =
-          quantize(GetParam(), x.data(), kRows, cols, codes.data(), scales.data(), ShufflingFor(1));
+          quantize({GetParam(), ShufflingFor(1)}, FloatMatrix(x.data(), kRows, cols), codes.data(),
+                   scales.data());
       ASSERT_TRUE(status.ok()) << status;
       for (int64_t r = 0; r < kRows; ++r) {
         float magnitude = 0.0f;
@@ -111,8 +86,9 @@ TEST_P(QuantizeTest, RowsOfZerosAndOfTinyValuesGetScaleOne) {
                                 -1e-36f, kMax,  -kMax,     2e-36f,     -2e-36f};
   std::vector<int8_t> codes(x.size(), 5);
   std::vector<float> scales(5);
-  ASSERT_TRUE(
-      QuantizePerToken(GetParam(), x.data(), 5, 2, codes.data(), scales.data(), SerialFor).ok());
+  ASSERT_TRUE(QuantizePerToken({GetParam(), SerialFor}, FloatMatrix(x.data(), 5, 2), codes.data(),
+                               scales.data())
+                  .ok());
   EXPECT_THAT(scales, ElementsAre(1.0f, 1.0f, 1.0f, kMax / 127.0f, 2e-36f / 127.0f));
   EXPECT_THAT(codes, ElementsAre(0, 0, 0, 0, 0, 0, 127, -127, 127, -127));
 }
@@ -125,154 +101,138 @@ TEST_P(QuantizeTest, PerTokenNamesTheFirstRowThatIsNotFinite) {
     std::vector<int8_t> codes(x.size());
     std::vector<float> scales(50);
     for (uint32_t seed = 0; seed < 3; ++seed) {
-      const absl::Status status = QuantizePerToken(GetParam(), x.data(), 50, 33, codes.data(),
-                                                   scales.data(), ShufflingFor(seed));
+      const absl::Status status =
+          QuantizePerToken({GetParam(), ShufflingFor(seed)}, FloatMatrix(x.data(), 50, 33),
+                           codes.data(), scales.data());
       EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
       EXPECT_THAT(status.message(), HasSubstr("row 7 of 50"));
     }
   }
 }
 
-// The gradient by its definition, element by element in double.
-struct Gradient {
-  std::vector<float> grad_x;
-  double grad_scale = 0;
-  double magnitude = 0;  // sum of the terms' absolute values
-};
-
-Gradient ReferenceGradient(const std::vector<float>& x, const std::vector<float>& grad,
-                           float scale) {
-  Gradient reference;
-  for (size_t i = 0; i < x.size(); ++i) {
-    const float v = x[i] / scale;
-    const bool inside = v > -128.0f && v < 127.0f;
-    double slope = 0;
-    if (inside) slope = std::nearbyint(v) - static_cast<double>(v);
-    if (v >= 127.0f) slope = 127;
-    if (v <= -128.0f) slope = -128;
-    reference.grad_x.push_back(inside ? grad[i] : 0.0f);
-    reference.grad_scale += grad[i] * slope;
-    reference.magnitude += std::fabs(grad[i] * slope);
-  }
-  return reference;
-}
-
-TEST_P(QuantizeTest, BackwardEqualsTheDefinition) {
-  for (int64_t cols : {1, 15, 17, 255, 257, 4096, 4097, 30001}) {
-    constexpr float kScale = 0.0371f;
-    const auto x = DifficultValues(kScale, static_cast<size_t>(cols), 2);
-    std::vector<float> grad;
-    std::mt19937 random(4);
-    std::normal_distribution<float> normal(0.0f, 1.0f);
-    for (size_t i = 0; i < x.size(); ++i) grad.push_back(normal(random));
-    const Gradient want = ReferenceGradient(x, grad, kScale);
-    std::vector<float> grad_x(x.size());
-    double grad_scale = 0;
-    const absl::Status status = FakeQuantizeBackward(GetParam(), x.data(), grad.data(), 1, cols,
-                                                     kScale, grad_x.data(), &grad_scale, SerialFor);
-    ASSERT_TRUE(status.ok()) << status;
-    EXPECT_EQ(grad_x, want.grad_x);
-    // Both add the same exact products; each of n sums rounds by at most 2^-53 of the whole.
-    EXPECT_NEAR(grad_scale, want.grad_scale,
-                static_cast<double>(cols) * std::ldexp(1.0, -53) * want.magnitude);
+// Each type, with rows that are not dense, however the work is split.
+TEST_P(QuantizeTest, EveryTypeAndStrideEqualsTheDefinition) {
+  for (DataType type : kAllTypes) {
+    for (const auto& [rows, cols] : std::vector<std::pair<int64_t, int64_t>>{
+             {1, 1}, {3, 1}, {2, 17}, {5, 1023}, {2, 1025}, {3, 4099}, {1, 40001}}) {
+      for (int64_t padding : {0, 3}) {
+        SCOPED_TRACE(absl::StrCat(TypeName(type), " [", rows, ", ", cols, "] + ", padding));
+        constexpr float kScale = 0.0371f;
+        const size_t count = static_cast<size_t>(rows * cols);
+        const TypedMatrix x(type, rows, cols, DifficultValues(kScale, count, 1), padding);
+        std::vector<int8_t> codes(count);
+        ASSERT_TRUE(
+            QuantizeStatic({GetParam(), ShufflingFor(1)}, x.matrix(), kScale, codes.data()).ok());
+        const std::vector<float> x_values = x.Floats();
+        for (size_t i = 0; i < count; ++i) {
+          ASSERT_EQ(int{codes[i]}, int{ReferenceCode(x_values[i], kScale)}) << i;
+        }
+        const TypedMatrix y(type, rows, cols, NormalValues(count, 3.0f, 2), padding);
+        std::vector<float> scales(static_cast<size_t>(rows));
+        ASSERT_TRUE(
+            QuantizePerToken({GetParam(), ShufflingFor(2)}, y.matrix(), codes.data(), scales.data())
+                .ok());
+        const std::vector<float> values = y.Floats();
+        for (size_t i = 0; i < count; ++i) {
+          const size_t row = i / static_cast<size_t>(cols);
+          const auto first = values.begin() + static_cast<std::ptrdiff_t>(row) * cols;
+          if (i % static_cast<size_t>(cols) == 0) {
+            ASSERT_EQ(scales[row], ReferenceRowScale({first, first + cols}));
+          }
+          ASSERT_EQ(int{codes[i]}, int{ReferenceCode(values[i], scales[row])}) << i;
+        }
+      }
+    }
   }
 }
 
-TEST_P(QuantizeTest, BackwardIsTheSlopeOfTheForwardOutsideTheRange) {
-  // Outside, x_hat = bound * s exactly, so the slope in s is the bound.
-  const std::vector<float> x = {500.0f, -500.0f, 127.0f, -128.0f, 3.0f, kNan};
-  const std::vector<float> grad = {1.0f, 10.0f, 100.0f, 1000.0f, 1e4f, 1e5f};
-  std::vector<float> grad_x(6);
-  double grad_scale = 0;
-  ASSERT_TRUE(FakeQuantizeBackward(GetParam(), x.data(), grad.data(), 1, 6, 1.0f, grad_x.data(),
-                                   &grad_scale, SerialFor)
-                  .ok());
-  EXPECT_EQ(grad_scale, 127.0 - 1280.0 + 12700.0 - 128000.0);
-  EXPECT_THAT(grad_x, ElementsAre(0.0f, 0.0f, 0.0f, 0.0f, 1e4f, 0.0f));
-}
-
-TEST_P(QuantizeTest, BackwardGivesTheSameBitsOnEveryPathSplitAndInPlace) {
-  constexpr int64_t kRows = 37, kCols = 1111;
-  const auto x = DifficultValues(0.02f, kRows * kCols, 5);
-  std::vector<float> grad(x.size());
-  std::mt19937 random(6);
-  std::normal_distribution<float> normal(0.0f, 1.0f);
-  for (float& g : grad) g = normal(random);
-  std::vector<float> want(x.size());
-  double want_scale = 0;
-  ASSERT_TRUE(FakeQuantizeBackward(CpuPath::kPortable, x.data(), grad.data(), kRows, kCols, 0.02f,
-                                   want.data(), &want_scale, SerialFor)
-                  .ok());
-  for (uint32_t seed = 0; seed < 4; ++seed) {
-    std::vector<float> in_place = grad;
-    double grad_scale = 0;
-    ASSERT_TRUE(FakeQuantizeBackward(GetParam(), x.data(), in_place.data(), kRows, kCols, 0.02f,
-                                     in_place.data(), &grad_scale, ShufflingFor(seed))
+// The codes of every quotient next to a half-integer, where a product with the reciprocal alone
+// would round to the other side, for scales of every kind of mantissa and of every size.
+TEST_P(QuantizeTest, CodesAreThoseOfTheDivisionForEveryScale) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 3000; ++round) {
+    const uint32_t mantissa = round % 4 == 0   ? random() % 64
+                              : round % 4 == 1 ? 0x7FFFFFu - random() % 64
+                                               : random() & 0x7FFFFFu;
+    const uint32_t exponent = round % 3 == 0 ? 1 + random() % 246 : 110 + random() % 20;
+    const uint32_t bits = exponent << 23 | mantissa;
+    float scale;
+    std::memcpy(&scale, &bits, sizeof(scale));
+    std::vector<float> x;
+    for (int code = -129; code <= 128; ++code) {
+      float value = (static_cast<float>(code) + 0.5f) * scale;
+      for (int step = 0; step < 3; ++step) value = std::nextafter(value, -kInfinity);
+      for (int step = 0; step < 7; ++step, value = std::nextafter(value, kInfinity)) {
+        x.push_back(value);
+      }
+    }
+    std::vector<int8_t> codes(x.size());
+    const auto count = static_cast<int64_t>(x.size());
+    ASSERT_TRUE(QuantizeStatic({GetParam(), SerialFor}, FloatMatrix(x.data(), 1, count), scale,
+                               codes.data())
                     .ok());
-    EXPECT_EQ(std::memcmp(&grad_scale, &want_scale, sizeof(double)), 0);
-    EXPECT_EQ(in_place, want);
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_EQ(int{codes[i]}, int{ReferenceCode(x[i], scale)}) << x[i] << " / " << scale;
+    }
   }
 }
 
 TEST_P(QuantizeTest, NothingToDo) {
-  double grad_scale = 5;
   float scale = 5;
-  EXPECT_TRUE(QuantizeStatic(GetParam(), nullptr, 0, 8, 1.0f, nullptr, SerialFor).ok());
-  EXPECT_TRUE(QuantizePerToken(GetParam(), nullptr, 0, 8, nullptr, nullptr, SerialFor).ok());
-  EXPECT_TRUE(QuantizePerToken(GetParam(), nullptr, 1, 0, nullptr, &scale, SerialFor).ok());
+  const CpuContext context = {GetParam(), SerialFor};
+  EXPECT_TRUE(QuantizeStatic(context, FloatMatrix(nullptr, 0, 8), 1.0f, nullptr).ok());
+  EXPECT_TRUE(QuantizePerToken(context, FloatMatrix(nullptr, 0, 8), nullptr, nullptr).ok());
+  EXPECT_TRUE(QuantizePerToken(context, FloatMatrix(nullptr, 1, 0), nullptr, &scale).ok());
   EXPECT_EQ(scale, 1.0f);
-  EXPECT_TRUE(FakeQuantizeBackward(GetParam(), nullptr, nullptr, 0, 8, 1.0f, nullptr, &grad_scale,
-                                   SerialFor)
-                  .ok());
-  EXPECT_EQ(grad_scale, 0.0);
 }
 
 TEST_P(QuantizeTest, RefusesBadScales) {
   const std::vector<float> x(6, 1.0f);
-  for (float scale : {0.0f, -1.0f, kNan, kInfinity}) {
+  for (float scale : {0.0f, -0.0f, -1.0f, kNan, kInfinity, -kInfinity}) {
     std::vector<int8_t> codes(6, 9);
-    std::vector<float> grad_x(6, 9.0f);
-    double grad_scale = 9;
-    const absl::Status forward =
-        QuantizeStatic(GetParam(), x.data(), 2, 3, scale, codes.data(), SerialFor);
-    const absl::Status backward = FakeQuantizeBackward(GetParam(), x.data(), x.data(), 2, 3, scale,
-                                                       grad_x.data(), &grad_scale, SerialFor);
-    for (const absl::Status& status : {forward, backward}) {
-      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-      EXPECT_THAT(status.message(), HasSubstr("scale[0] is"));
-    }
+    const absl::Status status =
+        QuantizeStatic({GetParam(), SerialFor}, FloatMatrix(x.data(), 2, 3), scale, codes.data());
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(status.message(), HasSubstr("scale[0] is"));
     EXPECT_THAT(codes, Each(9));
-    EXPECT_THAT(grad_x, Each(9.0f));
-    EXPECT_EQ(grad_scale, 9);
   }
 }
 
 TEST_P(QuantizeTest, RefusesBadBuffersAndShapes) {
-  const std::vector<float> x(6, 1.0f);
+  const std::vector<float> x(12, 1.0f);
   std::vector<int8_t> codes(6, 9);
   std::vector<float> out(6, 9.0f);
   int8_t* inside_x = reinterpret_cast<int8_t*>(const_cast<float*>(x.data())) + 5;
-  const CpuPath path = GetParam();
+  const auto misaligned = reinterpret_cast<const float*>(inside_x);
+  const CpuContext context = {GetParam(), SerialFor};
+  const Matrix good = FloatMatrix(x.data(), 2, 3);
+  Matrix tight = good, strange = good;
+  tight.row_stride = 2;
+  strange.type = static_cast<DataType>(3);
+  constexpr int64_t kHuge = int64_t{1} << 40;
   struct Case {
     absl::Status status;
     std::string message;
   };
   for (const Case& c : std::vector<Case>{
-           {QuantizeStatic(path, nullptr, 2, 3, 1, codes.data(), SerialFor), "x is null"},
-           {QuantizeStatic(path, x.data(), 2, 3, 1, nullptr, SerialFor), "codes is null"},
-           {QuantizeStatic(path, x.data(), -2, 3, 1, codes.data(), SerialFor), "shape is [-2, 3]"},
-           {QuantizeStatic(path, x.data(), int64_t{1} << 40, int64_t{1} << 40, 1, codes.data(),
-                           SerialFor),
-            "shape is"},
-           {QuantizeStatic(path, x.data(), 2, 3, 1, inside_x, SerialFor), "codes overlaps x"},
-           {QuantizePerToken(path, x.data(), 2, 3, codes.data(), nullptr, SerialFor),
-            "scales is null"},
-           {QuantizeWeights(path, x.data(), 2, -3, codes.data(), out.data(), SerialFor),
-            "shape is [2, -3]"},
-           {FakeQuantizeBackward(path, x.data(), nullptr, 2, 3, 1, out.data(), nullptr, SerialFor),
-            "grad is null"},
-           {FakeQuantizeBackward(path, x.data(), x.data(), 2, 3, 1, out.data(), nullptr, SerialFor),
-            "grad_scale is null"}}) {
+           {QuantizeStatic(context, FloatMatrix(nullptr, 2, 3), 1, codes.data()), "x is null"},
+           {QuantizeStatic(context, good, 1, nullptr), "codes is null"},
+           {QuantizeStatic(context, FloatMatrix(x.data(), -2, 3), 1, codes.data()),
+            "shape of x is [-2, 3]"},
+           {QuantizeStatic(context, FloatMatrix(x.data(), 2, -3), 1, codes.data()),
+            "shape of x is [2, -3]"},
+           {QuantizeStatic(context, FloatMatrix(x.data(), kHuge, kHuge), 1, codes.data()),
+            "shape of x is"},
+           {QuantizeStatic(context, tight, 1, codes.data()), "row_stride of x is 2"},
+           {QuantizeStatic(context, strange, 1, codes.data()), "type of x is 3"},
+           {QuantizeStatic(context, FloatMatrix(misaligned, 2, 2), 1, codes.data()),
+            "want an address aligned to 4 bytes"},
+           {QuantizeStatic(context, good, 1, inside_x), "codes overlaps x"},
+           {QuantizePerToken(context, good, codes.data(), nullptr), "scales is null"},
+           {QuantizePerToken(context, good, codes.data(), const_cast<float*>(x.data())),
+            "scales overlaps x"},
+           {QuantizeWeights(context, FloatMatrix(x.data(), 2, -3), codes.data(), out.data()),
+            "shape of w is [2, -3]"}}) {
     EXPECT_EQ(c.status.code(), absl::StatusCode::kInvalidArgument) << c.message;
     EXPECT_THAT(c.status.message(), HasSubstr(c.message));
   }

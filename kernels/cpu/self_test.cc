@@ -44,7 +44,8 @@ absl::Status TestProduct(CpuPath path, Codes codes, int64_t rows, int64_t out_fe
       PackedWeights::Pack(path, w.data(), out_features, in_features,
                           std::vector<float>(static_cast<size_t>(out_features), 1.0f)));
   std::vector<float> y(static_cast<size_t>(rows * out_features));
-  SASQ_RETURN_IF_ERROR(Gemm(x.data(), rows, {1.0f}, packed, {}, y.data(), SerialFor));
+  SASQ_RETURN_IF_ERROR(Gemm({path, SerialFor}, x.data(), {.scale = 1.0f}, packed.view(), nullptr,
+                            DenseMatrix(y.data(), rows, out_features)));
   for (int64_t m = 0; m < rows; ++m) {
     for (int64_t n = 0; n < out_features; ++n) {
       int64_t want = 0;
@@ -74,8 +75,9 @@ absl::Status TestQuantize(CpuPath path) {
   x.insert(x.end(), {1e30f, -1e30f});
   want.insert(want.end(), {127, -128});
   std::vector<int8_t> got(x.size());
-  SASQ_RETURN_IF_ERROR(QuantizeStatic(path, x.data(), 1, static_cast<int64_t>(x.size()), 1.0f,
-                                      got.data(), SerialFor));
+  SASQ_RETURN_IF_ERROR(QuantizeStatic({path, SerialFor},
+                                      DenseMatrix(x.data(), 1, static_cast<int64_t>(x.size())),
+                                      1.0f, got.data()));
   for (size_t i = 0; i < x.size(); ++i) {
     if (got[i] == want[i]) continue;
     return absl::InternalError(absl::StrCat(

@@ -1,5 +1,5 @@
 // The path without intrinsics, for any CPU: the compiler's generic vectors of 16 bytes.
-#include "kernels/cpu_kernels_inl.h"
+#include "kernels/cpu/cpu_kernels_inl.h"
 
 namespace sasq::kernels {
 namespace {
@@ -13,6 +13,13 @@ struct Isa {
   static constexpr int kRows = 4;
   static constexpr int kGroupCodes = 2;
   static constexpr int32_t kCodeOffset = 0;
+
+  typedef float Floats __attribute__((vector_size(16)));
+  typedef int32_t Vectors __attribute__((vector_size(16)));
+  typedef LaneIndices<0, 1, 2, 3> Lanes;
+  static constexpr bool kHasFma = false;
+  static constexpr int kHalfLanes = 0;
+  static constexpr int kHadamardVectors = 8;
 
   static SASQ_INLINE Vec Zero() { return Vec{}; }
   static SASQ_INLINE Vec Load(const int32_t* sums) {

@@ -1,11 +1,15 @@
 #include "kernels/cpu_path.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #include <cstdlib>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "kernels/arguments.h"
+#include "kernels/cpu/dispatch.h"
 
 namespace sasq::kernels {
 namespace {
@@ -13,21 +17,38 @@ namespace {
 constexpr CpuPath kAllPaths[] = {CpuPath::kPortable, CpuPath::kAvx2, CpuPath::kAvx512,
                                  CpuPath::kAvx512Vnni};
 
+#ifdef __x86_64__
+// Not every compiler's __builtin_cpu_supports knows this one. It uses AVX's registers, no others.
+bool HasF16c() {
+  static const bool has_f16c = [] {  // virtual machines trap CPUID: ask once
+    unsigned int a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+  }();
+  return has_f16c;
+}
+#endif
+
 // __builtin_cpu_supports also asks whether the operating system saves the wide registers.
 bool IsAvailable(CpuPath path) {
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#ifdef __x86_64__
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && HasF16c();
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
   switch (path) {
     case CpuPath::kPortable:
       return true;
     case CpuPath::kAvx2:
-      return __builtin_cpu_supports("avx2");
+      return avx2;
     case CpuPath::kAvx512:
       return avx512;
     case CpuPath::kAvx512Vnni:
       return avx512 && __builtin_cpu_supports("avx512vnni");
   }
   return false;
+#else
+  return path == CpuPath::kPortable;
+#endif
 }
 
 std::string JoinNames(const std::vector<CpuPath>& paths) {
@@ -83,12 +104,17 @@ absl::StatusOr<const CpuKernels*> FindKernels(CpuPath path) {
   switch (path) {
     case CpuPath::kPortable:
       return &kPortableKernels;
+#ifdef __x86_64__
     case CpuPath::kAvx2:
       return &kAvx2Kernels;
     case CpuPath::kAvx512:
       return &kAvx512Kernels;
     case CpuPath::kAvx512Vnni:
       return &kAvx512VnniKernels;
+#else
+    default:
+      break;
+#endif
   }
   return absl::InvalidArgumentError("kernel path is not one of the known ones");
 }

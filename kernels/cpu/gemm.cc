@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "kernels/arguments.h"
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/packed_layout.h"
 
 namespace sasq::kernels {
 namespace {
@@ -23,25 +25,22 @@ constexpr int64_t kCacheLineBytes = 64;
 // One product, cut into items (chunk of rows, panel of columns), panels fastest.
 class Product {
  public:
-  // `weights` and `first_sums` as PackedWeights holds them.
-  Product(const CpuKernels& kernels, const int8_t* codes, int64_t rows,
-          absl::Span<const float> x_scales, int64_t in_features, const int8_t* weights,
-          const int32_t* first_sums, absl::Span<const float> w_scales, const float* bias, float* y)
+  Product(const CpuKernels& kernels, const int8_t* codes, const ActivationScales& x_scales,
+          const PackedWeightsView& weights, const float* bias, const Matrix& y)
       : kernels_(kernels),
+        layout_(kernels, weights.out_features, weights.in_features),
         codes_(codes),
-        rows_(rows),
         x_scales_(x_scales),
-        in_features_(in_features),
-        weights_(weights),
-        first_sums_(first_sums),
-        w_scales_(w_scales),
-        out_features_(static_cast<int64_t>(w_scales.size())),
+        weights_(reinterpret_cast<const int8_t*>(weights.packed)),
+        first_sums_(reinterpret_cast<const int32_t*>(weights.packed + layout_.first_sums_offset)),
+        w_scales_(weights.scales),
         bias_(bias),
         y_(y),
-        groups_(BlockCount(in_features, kernels.group_codes)),
+        groups_(layout_.groups),
         block_groups_(BlockGroups(kernels, groups_)),
-        panels_(BlockCount(out_features_, kernels.panel_columns)),
-        chunk_rows_(std::min(rows, ChunkRows(kernels, groups_))) {}
+        panels_(layout_.panels),
+        rows_(y.rows),
+        chunk_rows_(std::min(rows_, ChunkRows(kernels, groups_))) {}
 
   int64_t item_count() const { return BlockCount(rows_, chunk_rows_) * panels_; }
 
@@ -73,10 +72,10 @@ class Product {
   // Block after block of K, and within a block row after row: a tile reads one dense piece.
   void PrepareChunk(int64_t first_row, int64_t rows, uint8_t* prepared) const {
     const int64_t block_codes = block_groups_ * kernels_.group_codes;
-    for (int64_t k = 0; k < in_features_; k += block_codes) {
-      const int64_t codes = std::min(block_codes, in_features_ - k);
+    for (int64_t k = 0; k < layout_.in_features; k += block_codes) {
+      const int64_t codes = std::min(block_codes, layout_.in_features - k);
       for (int64_t r = 0; r < rows; ++r) {
-        kernels_.prepare(codes_ + (first_row + r) * in_features_ + k, codes, prepared);
+        kernels_.prepare(codes_ + (first_row + r) * layout_.in_features + k, codes, prepared);
         prepared += BlockCount(codes, kernels_.group_codes) * 4;
       }
     }
@@ -109,11 +108,17 @@ class Product {
   }
 
   void Dequantize(const int32_t* sums, int64_t row, int64_t rows, int64_t column) const {
-    const bool is_static = x_scales_.size() == 1;
-    kernels_.dequantize(sums, rows, std::min(kernels_.panel_columns, out_features_ - column),
-                        x_scales_.data() + (is_static ? 0 : row), is_static ? 0 : 1,
-                        w_scales_.data() + column, bias_ == nullptr ? nullptr : bias_ + column,
-                        y_ + row * out_features_ + column, out_features_);
+    const bool per_row = x_scales_.per_row != nullptr;
+    kernels_.dequantize({.sums = sums,
+                         .rows = rows,
+                         .columns = std::min(kernels_.panel_columns, layout_.out_features - column),
+                         .x_scales = per_row ? x_scales_.per_row + row : &x_scales_.scale,
+                         .x_scale_stride = per_row ? 1 : 0,
+                         .w_scales = w_scales_ + column,
+                         .bias = bias_ == nullptr ? nullptr : bias_ + column,
+                         .type = y_.type,
+                         .y = At(y_, row, column),
+                         .y_stride = y_.row_stride});
   }
 
   // Before the tile at row `r` of `rows`: fetches its share of the block of weights at the offset
@@ -131,53 +136,60 @@ class Product {
   }
 
   const CpuKernels& kernels_;
+  const PackedLayout layout_;
   const int8_t* const codes_;
-  const int64_t rows_;
-  const absl::Span<const float> x_scales_;
-  const int64_t in_features_;
+  const ActivationScales x_scales_;
   const int8_t* const weights_;
   const int32_t* const first_sums_;
-  const absl::Span<const float> w_scales_;
-  const int64_t out_features_;
+  const float* const w_scales_;
   const float* const bias_;
-  float* const y_;
+  const Matrix y_;
   const int64_t groups_;
   const int64_t block_groups_;
   const int64_t panels_;
+  const int64_t rows_;
   const int64_t chunk_rows_;
 };
 
 }  // namespace
 
-absl::Status Gemm(const int8_t* codes, int64_t rows, absl::Span<const float> x_scales,
-                  const PackedWeights& weights, absl::Span<const float> bias, float* y,
-                  ParallelFor parallel_for) {
+absl::Status Gemm(const CpuContext& context, const int8_t* codes, const ActivationScales& x_scales,
+                  const PackedWeightsView& weights, const float* bias, const Matrix& y) {
   constexpr absl::string_view kOperation = "Gemm";
-  SASQ_ASSIGN_OR_RETURN(const CpuKernels* kernels, FindKernels(weights.path()));
-  const int64_t in_features = weights.in_features();
-  const int64_t out_features = weights.out_features();
-  SASQ_ASSIGN_OR_RETURN(const int64_t code_count, CheckedCount(kOperation, rows, in_features));
-  SASQ_ASSIGN_OR_RETURN(const int64_t y_count, CheckedCount(kOperation, rows, out_features));
-  if (x_scales.size() != 1 && static_cast<int64_t>(x_scales.size()) != rows) {
-    return InvalidSize(kOperation, "the number of x_scales", static_cast<int64_t>(x_scales.size()),
-                       absl::StrCat("1 or one per row, ", rows));
+  if (context.path != weights.path) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(kOperation, ": the weights are packed for ", CpuPathName(weights.path),
+                     ", want the context's path, ", CpuPathName(context.path)));
   }
-  if (!bias.empty() && static_cast<int64_t>(bias.size()) != out_features) {
-    return InvalidSize(kOperation, "the number of bias values", static_cast<int64_t>(bias.size()),
-                       absl::StrCat("0 or one per output channel, ", out_features));
+  SASQ_ASSIGN_OR_RETURN(const CpuKernels* kernels, FindKernels(context.path));
+  SASQ_RETURN_IF_ERROR(CheckWeights(kOperation, weights));
+  SASQ_RETURN_IF_ERROR(CheckShape(kOperation, "y", y));
+  if (y.cols != weights.out_features) {
+    return InvalidSize(kOperation, "the number of columns of y", y.cols,
+                       absl::StrCat("the weights' out_features, ", weights.out_features));
   }
-  SASQ_RETURN_IF_ERROR(CheckScales(kOperation, "x_scales", x_scales));
+  SASQ_RETURN_IF_ERROR(CheckShape(
+      kOperation, "codes", {codes, y.type, y.rows, weights.in_features, weights.in_features}));
+  const bool per_row = x_scales.per_row != nullptr;
   SASQ_RETURN_IF_ERROR(CheckBuffers(
       kOperation,
-      {{"codes", codes, code_count, sizeof(int8_t)},
-       {"x_scales", x_scales.data(), static_cast<int64_t>(x_scales.size()), sizeof(float)},
-       {"bias", bias.data(), static_cast<int64_t>(bias.size()), sizeof(float)}},
-      {{"y", y, y_count, sizeof(float)}}));
-  if (rows == 0) return absl::OkStatus();
-  const Product product(*kernels, codes, rows, x_scales, in_features, weights.codes_.data(),
-                        weights.first_sums_.data(), weights.scales_,
-                        bias.empty() ? nullptr : bias.data(), y);
-  parallel_for(product.item_count(), [&](int64_t begin, int64_t end) { product.Run(begin, end); });
+      {DenseBuffer("codes", codes, sizeof(int8_t), y.rows * weights.in_features),
+       DenseBuffer("x_scales", x_scales.per_row, sizeof(float), per_row ? y.rows : 0),
+       DenseBuffer("bias", bias, sizeof(float), bias == nullptr ? 0 : y.cols),
+       DenseBuffer("packed weights", weights.packed, 1,
+                   PackedLayout(*kernels, weights.out_features, weights.in_features).bytes),
+       DenseBuffer("weights' scales", weights.scales, sizeof(float), weights.out_features)},
+      {MatrixBuffer("y", y)}));
+  if (per_row) {
+    SASQ_RETURN_IF_ERROR(
+        CheckScales(kOperation, "x_scales", {x_scales.per_row, static_cast<size_t>(y.rows)}));
+  } else {
+    SASQ_RETURN_IF_ERROR(CheckScales(kOperation, "x_scales", {&x_scales.scale, 1}));
+  }
+  if (y.rows == 0) return absl::OkStatus();
+  const Product product(*kernels, codes, x_scales, weights, bias, y);
+  context.parallel_for(product.item_count(),
+                       [&](int64_t begin, int64_t end) { product.Run(begin, end); });
   return absl::OkStatus();
 }
 
