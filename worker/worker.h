@@ -48,8 +48,8 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   // Works on the calling thread until Drain. Call once. After a task that failed with the reason
-  // DEVICE_FAULT (another worker tries it again, which counts as an attempt) it returns that status:
-  // this process can compute no more and must be started anew.
+  // DEVICE_FAULT (another worker tries it again, which counts as an attempt) it returns that
+  // status: this process can compute no more and must be started anew.
   absl::Status Run();
 
   // Stops the task that runs, hands it back with its latest checkpoint and makes Run return.

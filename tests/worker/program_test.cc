@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "common/uid.h"
+#include "kernels/cuda_device.h"
 #include "tests/worker/fake_coordinator.h"
 
 namespace sasq {
@@ -100,12 +101,27 @@ TEST(WorkerProgramTest, WrongUseIsExplained) {
   WorkerProgram threads({"--threads", "0"});
   EXPECT_EQ(threads.ExitCode(), 2);
   EXPECT_THAT(threads.log(), HasSubstr("--threads"));
-  WorkerProgram device({"--device", "cuda"});
+  WorkerProgram device({"--device", "tpu"});
   EXPECT_EQ(device.ExitCode(), 2);
   EXPECT_THAT(device.log(), HasSubstr("--device"));
   WorkerProgram address({"--metrics_address", "nowhere:x"});
   EXPECT_EQ(address.ExitCode(), 1);
   EXPECT_THAT(address.log(), HasSubstr("choose another --metrics_address"));
+}
+
+// Asked for by name, a device that is not there is an error; `auto` computes on the CPU.
+TEST(WorkerProgramTest, SaysWhyThereIsNoCudaDevice) {
+  if (kernels::FindCudaDevice().ok()) GTEST_SKIP() << "there is a CUDA device";
+  WorkerProgram cuda({"--device", "cuda"});
+  EXPECT_EQ(cuda.ExitCode(), 1);
+  EXPECT_THAT(cuda.log(), HasSubstr("no CUDA device: "));
+  FakeCoordinator coordinator;
+  WorkerProgram any({"--coordinator", coordinator.address(), "--device", "auto"});
+  ASSERT_TRUE(coordinator.WaitUntil([](const Seen& seen) { return !seen.registrations.empty(); }));
+  EXPECT_EQ(coordinator.seen().registrations[0].capabilities().device_kind(), v1::DEVICE_KIND_CPU);
+  any.Signal(SIGTERM);
+  EXPECT_EQ(any.ExitCode(), 0);
+  EXPECT_THAT(any.log(), HasSubstr("event=no_cuda"));
 }
 
 TEST(WorkerProgramTest, DoesNotServeWithKernelsThatItCannotRun) {

@@ -335,8 +335,7 @@ TEST(WorkerTest, AFaultOfTheDeviceFailsTheAttemptAndEndsTheWorker) {
   FakeCoordinator coordinator;
   coordinator.AddTask("a");
   RunningWorker worker(
-      coordinator,
-      [](const Task&, TaskObserver&, std::stop_token) -> absl::StatusOr<TaskResult> {
+      coordinator, [](const Task&, TaskObserver&, std::stop_token) -> absl::StatusOr<TaskResult> {
         return WithReason(absl::InternalError("CUDA error: illegal address"), kDeviceFaultReason);
       });
   const absl::Status status = worker.Join();
