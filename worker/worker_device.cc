@@ -47,6 +47,7 @@ absl::StatusOr<WorkerDevice> OnCpu(kernels::CpuPath path, int thread_count) {
 
 absl::StatusOr<WorkerDevice> ChooseWorkerDevice(absl::string_view wanted, int thread_count) {
   SetComputeThreads(thread_count);
+  KeepFreedMemory();
   // Whatever the device, weights are quantized on the CPU.
   SASQ_ASSIGN_OR_RETURN(const kernels::CpuPath path, kernels::SelectCpuPath());
   SASQ_RETURN_IF_ERROR(kernels::SelfTest(path));

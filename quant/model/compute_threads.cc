@@ -5,8 +5,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/mm.h>
-
-#include <algorithm>
+#include <malloc.h>
 
 #include "common/clock.h"
 #include "common/status_macros.h"
@@ -21,6 +20,14 @@ void SetComputeThreads(int thread_count) {
   // at the same alignment (LibTorch's allocations are 64-byte aligned), MKL gives the same bits
   // from run to run on one kind of CPU, without the slower code paths of MKL_CBWR.
   at::set_num_threads(thread_count);
+}
+
+void KeepFreedMemory() {
+  // glibc's largest threshold for blocks of their own; larger ones come from the system each time.
+  constexpr int kMmapThresholdBytes = 32 << 20;
+  constexpr int kKeptBytes = 1 << 30;
+  SASQ_CHECK(mallopt(M_MMAP_THRESHOLD, kMmapThresholdBytes) == 1);
+  SASQ_CHECK(mallopt(M_TRIM_THRESHOLD, kKeptBytes) == 1);
 }
 
 int ComputeThreads() { return at::get_num_threads(); }

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/amax.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "common/status_macros.h"
 #include "quant/model/model_parts.h"
@@ -18,7 +20,8 @@
 namespace sasq {
 namespace {
 
-constexpr int64_t kLogitsChunkBytes = 64 << 20;
+constexpr int64_t kLogitsChunkBytes = 128 << 20;
+constexpr int64_t kCachedBytes = 512 << 10;
 
 // The loss of one chunk of rows, whose targets are `targets` [rows, 1]. Turns `logits` [rows,
 // vocab_size] into e = exp(logits - max of the row) and gives the rows' sums of e: softmax = e /
@@ -28,13 +31,25 @@ struct ChunkLoss {
   at::Tensor exp_sums;  // [rows, 1]
 };
 
-ChunkLoss ComputeChunkLoss(at::Tensor& logits, const at::Tensor& targets) {
-  logits.sub_(at::amax(logits, /*dim=*/1, /*keepdim=*/true));
-  const at::Tensor target_logits = logits.gather(1, targets).cpu();
-  logits.exp_();
+ChunkLoss ComputeChunkLoss(const at::Tensor& logits, const at::Tensor& targets) {
+  const int64_t row_count = logits.size(0);
+  // On the CPU few rows at a time, so that they stay in a cache from one operation to the next.
+  const int64_t block_rows =
+      logits.is_cpu() ? std::max<int64_t>(1, kCachedBytes / (logits.size(1) * sizeof(float)))
+                      : row_count;
+  std::vector<at::Tensor> block_logits, block_sums;
+  for (int64_t row = 0; row < row_count; row += block_rows) {
+    const int64_t rows = std::min(block_rows, row_count - row);
+    at::Tensor block = logits.narrow(0, row, rows);
+    block.sub_(at::amax(block, /*dim=*/1, /*keepdim=*/true));
+    block_logits.push_back(block.gather(1, targets.narrow(0, row, rows)));
+    block.exp_();
+    block_sums.push_back(at::sum(block, /*dim=*/1, /*keepdim=*/true));
+  }
   ChunkLoss loss;
-  loss.exp_sums = at::sum(logits, /*dim=*/1, /*keepdim=*/true);
+  loss.exp_sums = at::cat(block_sums);
   const at::Tensor exp_sums = loss.exp_sums.cpu();
+  const at::Tensor target_logits = at::cat(block_logits).cpu();
   const float* const logit = target_logits.const_data_ptr<float>();
   const float* const sum = exp_sums.const_data_ptr<float>();
   for (int64_t row = 0; row < targets.size(0); ++row) {
@@ -60,9 +75,19 @@ at::Tensor TargetColumn(absl::Span<const int32_t> tokens, at::Device device) {
 
 }  // namespace
 
-absl::StatusOr<SequenceLoss> NextTokenLoss(const Model& model, const at::Tensor& hidden,
-                                           absl::Span<const int32_t> tokens, int64_t first_position,
-                                           std::stop_token stop, at::Tensor* grad_hidden) {
+struct NextTokenLoss::Tensors {
+  at::Tensor head;    // [vocab_size, hidden_size]
+  at::Tensor logits;  // [most rows so far, vocab_size]
+};
+
+NextTokenLoss::NextTokenLoss(const Model& model)
+    : model_(model), tensors_(std::make_unique<Tensors>()) {}
+NextTokenLoss::~NextTokenLoss() = default;
+
+absl::StatusOr<SequenceLoss> NextTokenLoss::Compute(const at::Tensor& hidden,
+                                                    absl::Span<const int32_t> tokens,
+                                                    int64_t first_position, std::stop_token stop,
+                                                    at::Tensor* grad_hidden) {
   return CatchTorchOr([&]() -> absl::StatusOr<SequenceLoss> {
     const at::NoGradGuard no_grad;
     const int64_t end = static_cast<int64_t>(tokens.size()) - 1;
@@ -70,16 +95,19 @@ absl::StatusOr<SequenceLoss> NextTokenLoss(const Model& model, const at::Tensor&
     if (first_position >= end) {
       return absl::InvalidArgumentError("the sequence is too short to predict a token of it");
     }
-    const TensorView& view = model.parts().head;
-    const at::Tensor head = FloatTensor(view, hidden.device());
+    auto& [head, buffer] = *tensors_;
+    if (!head.defined()) head = FloatTensor(model_.parts().head, hidden.device());
     const at::Tensor targets = TargetColumn(tokens, hidden.device());
     if (grad_hidden != nullptr) *grad_hidden = at::zeros(hidden.sizes(), hidden.options());
 
     SequenceLoss loss;
     loss.count = end - first_position;
-    const int64_t row_bytes = view.shape[0] * static_cast<int64_t>(sizeof(float));
+    const int64_t vocab_size = head.size(0);
+    const int64_t row_bytes = vocab_size * static_cast<int64_t>(sizeof(float));
     const int64_t chunk_rows = std::clamp<int64_t>(kLogitsChunkBytes / row_bytes, 1, loss.count);
-    const at::Tensor buffer = at::empty({chunk_rows, view.shape[0]}, hidden.options());
+    if (!buffer.defined() || buffer.size(0) < chunk_rows) {
+      buffer = at::empty({chunk_rows, vocab_size}, hidden.options());
+    }
     for (int64_t row = first_position; row < end; row += chunk_rows) {
       if (stop.stop_requested()) return absl::CancelledError("stopped in the loss");
       const int64_t rows = std::min(chunk_rows, end - row);

@@ -3,6 +3,7 @@
 #define SASQ_QUANT_MODEL_NEXT_TOKEN_LOSS_H_
 
 #include <cstdint>
+#include <memory>
 #include <stop_token>
 
 #include "absl/status/statusor.h"
@@ -21,13 +22,29 @@ struct SequenceLoss {
   int64_t count = 0;    // scored predictions
 };
 
-// Loss of predicting token t + 1 from hidden[t] for t in first_position..tokens-2. Logits exist for
-// a chunk of rows at a time. If `grad_hidden` is not null it receives d (mean loss) / d hidden,
-// [tokens, hidden_size], in closed form.
-absl::StatusOr<SequenceLoss> NextTokenLoss(const Model& model, const at::Tensor& hidden,
-                                           absl::Span<const int32_t> tokens, int64_t first_position,
-                                           std::stop_token stop = {},
-                                           at::Tensor* grad_hidden = nullptr);
+// The output layer of a model and the cross entropy of what it predicts. Holds the layer's weights
+// in float32 and room for a chunk of logits, at most 128 MiB. One thread.
+class NextTokenLoss {
+ public:
+  // `model` must outlive this.
+  explicit NextTokenLoss(const Model& model);
+  ~NextTokenLoss();
+  NextTokenLoss(const NextTokenLoss&) = delete;
+  NextTokenLoss& operator=(const NextTokenLoss&) = delete;
+
+  // Loss of predicting token t + 1 from hidden[t] for t in first_position..tokens-2. If
+  // `grad_hidden` is not null it receives d (mean loss) / d hidden, [tokens, hidden_size], in
+  // closed form.
+  absl::StatusOr<SequenceLoss> Compute(const at::Tensor& hidden, absl::Span<const int32_t> tokens,
+                                       int64_t first_position, std::stop_token stop = {},
+                                       at::Tensor* grad_hidden = nullptr);
+
+ private:
+  struct Tensors;
+
+  const Model& model_;
+  const std::unique_ptr<Tensors> tensors_;  // filled when they are first needed
+};
 
 }  // namespace sasq
 

@@ -32,9 +32,10 @@ int64_t GraphBytesPerToken(const ModelConfig& config) {
 // INT8 makes cheap. So memory beyond the hidden states does not grow with the number of layers.
 class WindowPass {
  public:
-  WindowPass(const BackwardWeights& weights, absl::Span<const float> scales, bool first_token_float,
-             absl::Span<const int32_t> window, std::stop_token stop)
+  WindowPass(const BackwardWeights& weights, NextTokenLoss& loss, absl::Span<const float> scales,
+             bool first_token_float, absl::Span<const int32_t> window, std::stop_token stop)
       : model_(weights.forward().model()),
+        loss_(loss),
         executor_(weights, scales, first_token_float),
         decoder_(model_, static_cast<int64_t>(window.size())),
         window_(window),
@@ -87,7 +88,7 @@ class WindowPass {
     at::Tensor grad_normed;
     SASQ_ASSIGN_OR_RETURN(
         const SequenceLoss loss,
-        NextTokenLoss(model_, normed.detach(), window_, first_position_, stop_, &grad_normed));
+        loss_.Compute(normed.detach(), window_, first_position_, stop_, &grad_normed));
     result.loss = loss.sum_nats / static_cast<double>(loss.count);
     return torch::autograd::grad({normed}, {hidden_}, {grad_normed})[0];
   }
@@ -117,6 +118,7 @@ class WindowPass {
   }
 
   const Model& model_;
+  NextTokenLoss& loss_;
   TrainableExecutor executor_;
   const Decoder decoder_;
   const absl::Span<const int32_t> window_;
@@ -130,14 +132,12 @@ class WindowPass {
 
 }  // namespace
 
-absl::StatusOr<ScaleGradients> ComputeScaleGradients(const BackwardWeights& weights,
-                                                     absl::Span<const float> scales,
-                                                     bool first_token_float,
-                                                     absl::Span<const int32_t> window,
-                                                     std::stop_token stop) {
+absl::StatusOr<ScaleGradients> ComputeScaleGradients(
+    const BackwardWeights& weights, NextTokenLoss& loss, absl::Span<const float> scales,
+    bool first_token_float, absl::Span<const int32_t> window, std::stop_token stop) {
   SASQ_RETURN_IF_ERROR(CheckScales(weights.forward().model(), scales));
   return CatchTorchOr([&]() -> absl::StatusOr<ScaleGradients> {
-    return WindowPass(weights, scales, first_token_float, window, stop).Run();
+    return WindowPass(weights, loss, scales, first_token_float, window, stop).Run();
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "quant/model/next_token_loss.h"
 #include "quant/train/backward_weights.h"
 
 namespace sasq {
@@ -20,13 +21,11 @@ struct ScaleGradients {
 
 // Forward in INT8 with `scales` (finite, positive, one a site), backward through the rounding by
 // LSQ's rule; no gradient of a weight is computed. With `first_token_float` row 0 stays
-// in float and its prediction is not scored. CANCELLED, within one site's work, when `stop` is
-// asked for.
-absl::StatusOr<ScaleGradients> ComputeScaleGradients(const BackwardWeights& weights,
-                                                     absl::Span<const float> scales,
-                                                     bool first_token_float,
-                                                     absl::Span<const int32_t> window,
-                                                     std::stop_token stop);
+// in float and its prediction is not scored. `loss` is of the same model. CANCELLED, within one
+// site's work, when `stop` is asked for.
+absl::StatusOr<ScaleGradients> ComputeScaleGradients(
+    const BackwardWeights& weights, NextTokenLoss& loss, absl::Span<const float> scales,
+    bool first_token_float, absl::Span<const int32_t> window, std::stop_token stop);
 
 }  // namespace sasq
 

@@ -44,7 +44,8 @@ class SasqTrainer final : public ScaleTrainer {
               ScaleTrainerOptions options)
       : weights_(std::move(weights)),
         initial_scales_(std::move(initial_scales)),
-        options_(std::move(options)) {
+        options_(std::move(options)),
+        loss_(weights_->forward().model()) {
     const size_t size = initial_scales_.size();
     state_.fingerprint = options_.fingerprint;
     state_.theta.assign(size, 0);
@@ -67,6 +68,7 @@ class SasqTrainer final : public ScaleTrainer {
   const std::vector<float> initial_scales_;
   const ScaleTrainerOptions options_;
 
+  NextTokenLoss loss_;
   TrainingState state_;
 };
 
@@ -79,8 +81,8 @@ absl::StatusOr<TrainingStep> SasqTrainer::Step(absl::Span<const int32_t> window,
   }
   const std::vector<float> scales = this->scales();
   SASQ_ASSIGN_OR_RETURN(ScaleGradients gradients,
-                        ComputeScaleGradients(*weights_, scales, options_.first_token_float, window,
-                                              std::move(stop)));
+                        ComputeScaleGradients(*weights_, loss_, scales, options_.first_token_float,
+                                              window, std::move(stop)));
   if (!std::isfinite(gradients.loss)) return Diverged(step, "a loss", gradients.loss);
   double squares = 0;
   for (size_t i = 0; i < scales.size(); ++i) {

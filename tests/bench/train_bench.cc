@@ -90,9 +90,11 @@ MakeWork OurStep(int64_t token_count) {
   return [token_count](std::shared_ptr<const Model> model) -> Work {
     const std::shared_ptr<const BackwardWeights> weights =
         BackwardWeights::Create(Quantize(model)).value();
+    const auto loss = std::make_shared<NextTokenLoss>(*model);
     return [=] {
       const std::vector<int32_t> tokens = SomeTokens(token_count, model->config().vocab_size);
-      SASQ_CHECK(ComputeScaleGradients(*weights, SomeScales(*model), false, tokens, {}).ok());
+      SASQ_CHECK(
+          ComputeScaleGradients(*weights, *loss, SomeScales(*model), false, tokens, {}).ok());
     };
   };
 }
@@ -170,6 +172,7 @@ class Row {
   static void Serve(const std::string& folder, const MakeWork& make_work, int commands,
                     int results) {
     SetComputeThreads(1);
+    KeepFreedMemory();
     const Work work = make_work(Model::Load(folder).value());
     char command;
     while (read(commands, &command, 1) == 1 && command == kRun) {

@@ -81,7 +81,7 @@ TEST_P(ForwardVariantTest, AgreesWithNaiveModel) {
       NaiveLosses(model->config(), model->checkpoint(), expected, tokens);
   double sum = 0;
   for (const double loss : losses) sum += loss;
-  const SequenceLoss loss = NextTokenLoss(*model, hidden, tokens, 0).value();
+  const SequenceLoss loss = NextTokenLoss(*model).Compute(hidden, tokens, 0).value();
   EXPECT_EQ(loss.count, 22);
   EXPECT_NEAR(loss.sum_nats, sum, 1e-4 * 22);
 }

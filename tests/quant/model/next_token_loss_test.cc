@@ -19,7 +19,7 @@ namespace {
 class NextTokenLossTest : public ::testing::Test {
  protected:
   static constexpr int64_t kTokens = 330;
-  static constexpr int64_t kVocabSize = 60'000;
+  static constexpr int64_t kVocabSize = 120'000;
   static constexpr int64_t kHidden = 16;
 
   NextTokenLossTest() {
@@ -64,7 +64,8 @@ class NextTokenLossTest : public ::testing::Test {
 
 TEST_F(NextTokenLossTest, LossAndGradientAreTheDefinition) {
   at::Tensor gradient;
-  const SequenceLoss loss = NextTokenLoss(*model_, hidden_, tokens_, 1, {}, &gradient).value();
+  const SequenceLoss loss =
+      NextTokenLoss(*model_).Compute(hidden_, tokens_, 1, {}, &gradient).value();
   EXPECT_EQ(loss.count, kTokens - 2);
   double sum = 0;
   for (int64_t t = 0; t < kTokens; ++t) {
@@ -94,17 +95,17 @@ TEST_F(NextTokenLossTest, LossAndGradientAreTheDefinition) {
 }
 
 TEST_F(NextTokenLossTest, RefusesASequenceWithNothingToPredict) {
-  EXPECT_EQ(
-      NextTokenLoss(*model_, hidden_.narrow(0, 0, 2), absl::MakeConstSpan(tokens_).first(2), 1)
-          .status()
-          .code(),
-      absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(NextTokenLoss(*model_)
+                .Compute(hidden_.narrow(0, 0, 2), absl::MakeConstSpan(tokens_).first(2), 1)
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(NextTokenLossTest, Stops) {
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(NextTokenLoss(*model_, hidden_, tokens_, 0, stop.get_token()).status().code(),
+  EXPECT_EQ(NextTokenLoss(*model_).Compute(hidden_, tokens_, 0, stop.get_token()).status().code(),
             absl::StatusCode::kCancelled);
 }
 

@@ -20,6 +20,7 @@ class ScaleGradientsTest : public ::testing::Test {
     TinyModelOptions options;
     options.architecture = "Qwen2ForCausalLM";  // with biases
     model_ = Model::Load(MakeTinyModel(options)).value();
+    loss_ = std::make_unique<NextTokenLoss>(*model_);
     weights_ = QuantizedWeights::Create(model_).value();
     backward_ = BackwardWeights::Create(weights_).value();
     for (size_t i = 0; i < model_->sites().size(); ++i) {
@@ -29,6 +30,7 @@ class ScaleGradientsTest : public ::testing::Test {
   }
 
   std::shared_ptr<const Model> model_;
+  std::unique_ptr<NextTokenLoss> loss_;
   std::shared_ptr<const QuantizedWeights> weights_;
   std::shared_ptr<const BackwardWeights> backward_;
   std::vector<float> scales_;
@@ -39,7 +41,7 @@ class ScaleGradientsTest : public ::testing::Test {
 // and float32 with elementwise operators under one autograd graph.
 TEST_F(ScaleGradientsTest, AgreesWithAutogradOnThePlainWay) {
   const ScaleGradients ours =
-      ComputeScaleGradients(*backward_, scales_, false, window_, {}).value();
+      ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, {}).value();
   PlainExecutor executor(*weights_, scales_);
   const PlainGradients plain = ComputePlainGradients(*model_, executor, window_);
   // float32 sums in another order move activations by 1e-6 or so. Next to a rounding boundary that
@@ -57,7 +59,7 @@ TEST_F(ScaleGradientsTest, AgreesWithAutogradOnThePlainWay) {
 TEST_F(ScaleGradientsTest, LossIsThatOfTheEvaluator) {
   for (const bool first_token_float : {false, true}) {
     const ScaleGradients gradients =
-        ComputeScaleGradients(*backward_, scales_, first_token_float, window_, {}).value();
+        ComputeScaleGradients(*backward_, *loss_, scales_, first_token_float, window_, {}).value();
     const std::unique_ptr<SiteExecutor> executor =
         MakeStaticExecutor(weights_, scales_, first_token_float).value();
     PerplexityOptions options;
@@ -71,9 +73,9 @@ TEST_F(ScaleGradientsTest, LossIsThatOfTheEvaluator) {
 
 TEST_F(ScaleGradientsTest, SameBitsAgain) {
   const ScaleGradients first =
-      ComputeScaleGradients(*backward_, scales_, false, window_, {}).value();
+      ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, {}).value();
   const ScaleGradients second =
-      ComputeScaleGradients(*backward_, scales_, false, window_, {}).value();
+      ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, {}).value();
   EXPECT_EQ(first.loss, second.loss);
   EXPECT_EQ(first.gradient, second.gradient);
 }
@@ -81,19 +83,20 @@ TEST_F(ScaleGradientsTest, SameBitsAgain) {
 TEST_F(ScaleGradientsTest, StopsAndRefusesScalesThatAreNone) {
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(
-      ComputeScaleGradients(*backward_, scales_, false, window_, stop.get_token()).status().code(),
-      absl::StatusCode::kCancelled);
+  EXPECT_EQ(ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, stop.get_token())
+                .status()
+                .code(),
+            absl::StatusCode::kCancelled);
   for (const float bad : {0.0f, -1.0f, NAN, INFINITY}) {
     std::vector<float> scales = scales_;
     scales[3] = bad;
     const absl::Status status =
-        ComputeScaleGradients(*backward_, scales, false, window_, {}).status();
+        ComputeScaleGradients(*backward_, *loss_, scales, false, window_, {}).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_NE(status.message().find("layers.0.down_in"), absl::string_view::npos);
   }
   scales_.pop_back();
-  EXPECT_EQ(ComputeScaleGradients(*backward_, scales_, false, window_, {}).status().code(),
+  EXPECT_EQ(ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, {}).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
