@@ -108,15 +108,16 @@ at::Tensor Decoder::Attention(int layer, const at::Tensor& qkv) const {
   const int64_t dim = config.head_dim;
   // [tokens, heads, head_dim] each: q, then k, then v.
   const at::Tensor heads = qkv.view({token_count_, config.head_count + 2 * kv_heads, dim});
-  at::Tensor q = heads.narrow(1, 0, config.head_count);
-  at::Tensor k = heads.narrow(1, config.head_count, kv_heads);
+  at::Tensor qk = heads.narrow(1, 0, config.head_count + kv_heads);
   const at::Tensor v = heads.narrow(1, config.head_count + kv_heads, kv_heads);
   if (config.qk_norm) {
-    q = Norm(q, parts.q_norm);
-    k = Norm(k, parts.k_norm);
+    qk = at::cat({Norm(qk.narrow(1, 0, config.head_count), parts.q_norm),
+                  Norm(qk.narrow(1, config.head_count, kv_heads), parts.k_norm)},
+                 1);
   }
-  q = Rotate(q);
-  k = Rotate(k);
+  qk = Rotate(qk);
+  const at::Tensor q = qk.narrow(1, 0, config.head_count);
+  const at::Tensor k = qk.narrow(1, config.head_count, kv_heads);
   // Head h of q reads head h / group of k and v; attention wants [batch, heads, tokens, head_dim].
   const auto repeat = [&](const at::Tensor& x) {
     return x.unsqueeze(2)
