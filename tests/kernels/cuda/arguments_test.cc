@@ -44,7 +44,7 @@ class CudaArgumentsTest : public testing::Test {
 
 TEST_F(CudaArgumentsTest, Scales) {
   for (float scale : {0.0f, -1.0f, kInfinity, std::nanf("")}) {
-    ExpectInvalid(QuantizeStatic(gpu_, x_matrix_, scale, codes_), "QuantizeStatic: scale is ");
+    ExpectInvalid(QuantizeStatic(gpu_, x_matrix_, scale, codes_), "QuantizeStatic: scale[0] is ");
     ExpectInvalid(RmsNormQuantizeStatic(gpu_, {x_matrix_, y_, 1e-5f, {}}, scale, codes_), "scale");
     ExpectInvalid(SiluMulQuantizeStatic(gpu_, x_matrix_, y_matrix_, scale, codes_), "scale");
     ExpectInvalid(FakeQuantize(gpu_, x_matrix_, scale, y_matrix_), "scale");
@@ -60,24 +60,24 @@ TEST_F(CudaArgumentsTest, Scales) {
 TEST_F(CudaArgumentsTest, Matrices) {
   ConstMatrix x = x_matrix_;
   x.data = nullptr;
-  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "x is null, want 512 bytes");
+  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "x is null, want a buffer of 128 elements");
   x.data = reinterpret_cast<const char*>(x_) + 2;
-  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "x is 2 bytes beyond alignment");
+  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "want an address aligned to 4 bytes");
   x = x_matrix_;
   x.rows = -1;
-  ExpectInvalid(QuantizePerToken(gpu_, x, codes_, scales_), "x is [-1, 32]");
+  ExpectInvalid(QuantizePerToken(gpu_, x, codes_, scales_), "the shape of x is [-1, 32]");
   x = x_matrix_;
   x.row_stride = kCols - 1;
-  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "x.row_stride is 31, want at least");
+  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "the row_stride of x is 31");
   x = x_matrix_;
   x.rows = int64_t{1} << 58;
-  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "fewer than 2^60 elements");
+  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "2^59 elements");
   x = x_matrix_;
   x.type = static_cast<DataType>(7);
-  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "x is of type 7");
+  ExpectInvalid(QuantizeStatic(gpu_, x, 1, codes_), "the type of x is 7");
   x = x_matrix_;
   x.type = DataType::kFloat16;
-  ExpectInvalid(FakeQuantize(gpu_, x, 1, y_matrix_), "want float16 [4, 32] as x");
+  ExpectInvalid(FakeQuantize(gpu_, x, 1, y_matrix_), "y is of another type than x");
   x = {x_, DataType::kFloat32, int64_t{1} << 32, 1, 1};
   ExpectInvalid(QuantizePerToken(gpu_, x, reinterpret_cast<int8_t*>(int64_t{1} << 50),
                                  reinterpret_cast<float*>(int64_t{1} << 51)),
@@ -90,7 +90,7 @@ TEST_F(CudaArgumentsTest, BuffersThatOverlap) {
   ExpectInvalid(QuantizePerToken(gpu_, x_matrix_, codes_, reinterpret_cast<float*>(codes_ + 16)),
                 "scales overlaps codes");
   ExpectInvalid(FakeQuantize(gpu_, x_matrix_, 1, DenseMatrix(x_ + 1, kRows - 1, kCols)),
-                "want float32 [4, 32] as x");
+                "want that of x, [4, 32]");
   ExpectInvalid(FakeQuantize(gpu_, DenseMatrix(static_cast<const float*>(x_), kRows - 1, kCols), 1,
                              DenseMatrix(x_ + 1, kRows - 1, kCols)),
                 "y overlaps x");
@@ -107,9 +107,9 @@ TEST_F(CudaArgumentsTest, WhatOperationsDemand) {
                 "gain is null");
   ExpectInvalid(RmsNormQuantizeStatic(gpu_, {x_matrix_, y_, -1, {}}, 1, codes_), "epsilon is -1");
   ExpectInvalid(RmsNormQuantizeStatic(gpu_, {DenseMatrix(x_, 4, 0), y_, 0, {}}, 1, codes_),
-                "x has 0 columns");
+                "cols is 0, want at least 1");
   ExpectInvalid(SiluMulQuantizeStatic(gpu_, x_matrix_, DenseMatrix(y_, 4, 31), 1, codes_),
-                "up is float32 [4, 31], want float32 [4, 32] as gate");
+                "the shape of up is [4, 31], want that of gate, [4, 32]");
   for (int64_t block : {0, 1, 3, 64, 16384, -2}) {
     ExpectInvalid(HadamardTransform(gpu_, x_matrix_, block, y_matrix_), "block is ");
   }
@@ -118,7 +118,7 @@ TEST_F(CudaArgumentsTest, WhatOperationsDemand) {
                 "grad_scale is null");
   ExpectInvalid(FakeQuantizeBackward(gpu_, x_matrix_, y_matrix_, 1, DenseMatrix(z_, kRows, kCols),
                                      &sum_, reinterpret_cast<char*>(workspace_) + 4),
-                "workspace is 4 bytes beyond alignment");
+                "want an address aligned to 8 bytes");
 }
 
 TEST_F(CudaArgumentsTest, Products) {
@@ -135,8 +135,9 @@ TEST_F(CudaArgumentsTest, Products) {
   ExpectInvalid(Gemm(gpu_, codes_, scale, bad, nullptr, y), "weights.out_features is 0");
   bad = weights;
   bad.codes = weights_ + 8;
-  ExpectInvalid(Gemm(gpu_, codes_, scale, bad, nullptr, y), "weights.codes is 8 bytes beyond");
-  ExpectInvalid(Gemm(gpu_, codes_ + 1, scale, weights, nullptr, y), "codes is 1 bytes beyond");
+  ExpectInvalid(Gemm(gpu_, codes_, scale, bad, nullptr, y), "want an address aligned to 16 bytes");
+  ExpectInvalid(Gemm(gpu_, codes_ + 1, scale, weights, nullptr, y),
+                "want an address aligned to 16 bytes");
   ExpectInvalid(Gemm(gpu_, nullptr, scale, weights, nullptr, y), "codes is null");
   ExpectInvalid(Gemm(gpu_, codes_, scale, weights, nullptr, DenseMatrix(y_, 4, 5)), "y.cols is 5");
   ExpectInvalid(Gemm(gpu_, codes_, {1, y_ + 2}, weights, nullptr, y),

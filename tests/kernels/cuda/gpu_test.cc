@@ -257,13 +257,22 @@ TEST_P(GpuTest, Gemm) {
   }
 }
 
+std::string TypeName(const testing::TestParamInfo<DataType>& info) {
+  switch (info.param) {
+    case DataType::kFloat32:
+      return "float32";
+    case DataType::kFloat16:
+      return "float16";
+    case DataType::kBFloat16:
+      return "bfloat16";
+  }
+  return "";
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, GpuTest,
                          testing::Values(DataType::kFloat32, DataType::kFloat16,
                                          DataType::kBFloat16),
-                         [](const testing::TestParamInfo<DataType>& info) {
-                           const char* const names[] = {"float32", "float16", "bfloat16"};
-                           return std::string(names[static_cast<int>(info.param)]);
-                         });
+                         TypeName);
 
 }  // namespace
 }  // namespace sasq::kernels
