@@ -23,6 +23,7 @@ struct Isa {
   static constexpr bool kHasFma = true;
   static constexpr int kHalfLanes = 8;
   static constexpr int kHadamardVectors = 8;
+  static constexpr int kSiluVectors = 4;
 
   static SASQ_INLINE Vec Zero() { return _mm256_setzero_si256(); }
   static SASQ_INLINE Vec Load(const int32_t* sums) {

@@ -23,6 +23,7 @@ struct Isa {
   static constexpr bool kHasFma = true;
   static constexpr int kHalfLanes = 16;
   static constexpr int kHadamardVectors = 16;
+  static constexpr int kSiluVectors = 8;
 
   static SASQ_INLINE Vec Zero() { return _mm512_setzero_si512(); }
   static SASQ_INLINE Vec Load(const int32_t* sums) { return _mm512_loadu_si512(sums); }

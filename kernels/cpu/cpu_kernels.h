@@ -36,9 +36,9 @@ struct Epilogue {
   int64_t y_stride;  // in elements
 };
 
-// A row h as floats, and the f of RMSNorm.
+// A row h and the f of RMSNorm.
 struct NormedRow {
-  const float* h;
+  const void* h;
   float factor;
 };
 
@@ -82,14 +82,15 @@ struct CpuKernels {
   double (*fake_quantize_backward)(const float* x, const float* grad, int64_t count, float scale,
                                    float* grad_x);
 
-  // One row of RMSNorm. First half: residual = h, if it is not null, and the factor of the row.
-  // `row` holds `cols` floats to work in, but may be null for float32.
+  // One row of RMSNorm. First half: residual = residual + x, if it is not null, and the factor.
+  // Asks for the first half of the columns of the next row and its residual, which may be null.
   NormedRow (*norm_row)(DataType type, const void* x, void* residual, int64_t cols, float epsilon,
-                        float* row);
-  // Second half: codes of, and the largest bits of a magnitude of, (h[c] * f) * gain[c].
-  void (*quantize_normed_row)(const float* h, float factor, const float* gain, int64_t cols,
-                              float scale, int8_t* codes);
-  uint32_t (*max_normed_magnitude_bits)(const float* h, float factor, const float* gain,
+                        const void* next_x, const void* next_residual);
+  // Second half: codes of the elements [first, first + count), and the largest bits of a magnitude,
+  // of (h[c] * f) * gain[c].
+  void (*quantize_normed_row)(DataType type, const NormedRow& row, const float* gain, int64_t first,
+                              int64_t count, float scale, int8_t* codes);
+  uint32_t (*max_normed_magnitude_bits)(DataType type, const NormedRow& row, const float* gain,
                                         int64_t cols);
 
   // Codes of v = Silu(gate) * up, or v itself and the largest bits of its magnitude.

@@ -15,7 +15,9 @@
 //   MultiplyAdd     sums + dot product of each lane's group
 //   kHasFma         whether a * b + c with one rounding is an instruction
 //   kHalfLanes      halves that FloatsOfHalves and HalvesOfFloats convert, 0 without them
+//   Floats, Vectors, Lanes  kLanes floats, int32 and the indices of the lanes
 //   kHadamardVectors  vectors of kLanes floats that fit the registers, a power of two
+//   kSiluVectors    chains of operators that keep the CPU busy, a power of two
 #ifndef SASQ_KERNELS_CPU_CPU_KERNELS_INL_H_
 #define SASQ_KERNELS_CPU_CPU_KERNELS_INL_H_
 
@@ -48,7 +50,7 @@ constexpr CpuKernels MakeKernels() {
       .fake_quantize_backward = FakeQuantizeBackwardBlock,
       .norm_row = NormOfRow<Isa>,
       .quantize_normed_row = QuantizeNormedRow<Isa>,
-      .max_normed_magnitude_bits = MaxMagnitudeBitsOfNormedRow,
+      .max_normed_magnitude_bits = MaxMagnitudeBitsOfNormedRow<Isa>,
       .quantize_silu_mul = QuantizeSiluMul<Isa>,
       .silu_mul = SiluMul<Isa>,
       .hadamard = Hadamard<Isa>,

@@ -20,6 +20,7 @@ struct Isa {
   static constexpr bool kHasFma = false;
   static constexpr int kHalfLanes = 0;
   static constexpr int kHadamardVectors = 8;
+  static constexpr int kSiluVectors = 4;
 
   static SASQ_INLINE Vec Zero() { return Vec{}; }
   static SASQ_INLINE Vec Load(const int32_t* sums) {

@@ -1,5 +1,7 @@
 #include "kernels/quantize.h"
 
+#include <algorithm>
+
 #include "common/status_macros.h"
 #include "kernels/arguments.h"
 #include "kernels/cpu/dispatch.h"
@@ -24,7 +26,11 @@ absl::Status QuantizeRows(absl::string_view operation, absl::string_view name,
     for (int64_t row = begin; row < end; ++row) {
       const void* values = At(x, row);
       if (!row_scales.Set(row, kernels->max_magnitude_bits(x.type, values, x.cols))) return;
-      kernels->quantize(x.type, values, x.cols, scales[row], codes + row * x.cols);
+      for (int64_t col = 0; col < x.cols; col += kSecondPassPiece) {
+        const int64_t count = std::min(kSecondPassPiece, x.cols - col);
+        if (row + 1 < end) PrefetchRow(x, row + 1, col, count);
+        kernels->quantize(x.type, At(x, row, col), count, scales[row], codes + row * x.cols + col);
+      }
     }
   });
   return row_scales.status(operation, name);

@@ -63,34 +63,42 @@ SASQ_INLINE void QuantizeEach(int64_t count, float scale, int8_t* __restrict__ c
 }
 
 template <class Isa>
+SASQ_INLINE void QuantizeFloats(const float* x, int64_t count, float scale, int8_t* codes) {
+  QuantizeEach<Isa>(
+      count, scale, codes, [x](int64_t i) __attribute__((always_inline)) { return x[i]; });
+}
+
+template <class Isa>
 void Quantize(DataType type, const void* x, int64_t count, float scale, int8_t* codes) {
-  alignas(kLineBytes) float buffer[kPiece];
-  for (int64_t start = 0; start < count; start += kPiece) {
-    const int64_t size = PieceSize(start, count);
-    const float* values = Floats<Isa>(type, x, start, size, buffer);
-    QuantizeEach<Isa>(
-        size, scale,
-        codes + start, [values](int64_t i) __attribute__((always_inline)) { return values[i]; });
-  }
+  ForEachPieceAsFloats<Isa>(type, x, count, [=](const float* values, int64_t start, int64_t size) {
+    QuantizeFloats<Isa>(values, size, scale, codes + start);
+  });
 }
 
 SASQ_INLINE int32_t Magnitude(float value) {
   return static_cast<int32_t>(FloatBits(value) & kMagnitudeMask);
 }
 
+// Bit patterns order as the values do, in each of the types.
 template <class Isa>
 uint32_t MaxMagnitudeBits(DataType type, const void* x, int64_t count) {
-  alignas(kLineBytes) float buffer[kPiece];
-  int32_t largest = 0;
-  for (int64_t start = 0; start < count; start += kPiece) {
-    const int64_t size = PieceSize(start, count);
-    const float* values = Floats<Isa>(type, x, start, size, buffer);
-    for (int64_t i = 0; i < size; ++i) {
+  if (type == DataType::kFloat32) {
+    const float* values = static_cast<const float*>(x);
+    int32_t largest = 0;
+    for (int64_t i = 0; i < count; ++i) {
       const int32_t magnitude = Magnitude(values[i]);
       largest = magnitude > largest ? magnitude : largest;
     }
+    return static_cast<uint32_t>(largest);
   }
-  return static_cast<uint32_t>(largest);
+  const uint16_t* values = static_cast<const uint16_t*>(x);
+  int16_t largest = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const int16_t magnitude = static_cast<int16_t>(values[i] & 0x7FFF);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  const uint16_t bits = static_cast<uint16_t>(largest);
+  return FloatBits(type == DataType::kFloat16 ? FloatOfHalf(bits) : FloatOfBFloat(bits));
 }
 
 template <class Isa>

@@ -35,11 +35,12 @@ absl::Status CheckInput(absl::string_view operation, const RmsNormInput& input, 
        DenseBuffer("codes", codes, sizeof(int8_t), x.rows * x.cols), scales});
 }
 
-// Runs quantize(row, normed row, gain) on every row of an input that was checked, ascending in each
-// range of rows until it returns false.
+// Runs quantize(row, end of the range of rows, normed row, gain) on every row of an input that was
+// checked, ascending in each range until it returns false.
 void ForEachNormedRow(
     const CpuContext& context, const CpuKernels& kernels, const RmsNormInput& input,
-    absl::FunctionRef<bool(int64_t row, const NormedRow& normed, const float* gain)> quantize) {
+    absl::FunctionRef<bool(int64_t row, int64_t end, const NormedRow& normed, const float* gain)>
+        quantize) {
   const ConstMatrix& x = input.x;
   const bool is_float = x.type == DataType::kFloat32;
   std::vector<float> gain_floats(is_float ? 0 : static_cast<size_t>(x.cols));
@@ -49,14 +50,33 @@ void ForEachNormedRow(
     gain = gain_floats.data();
   }
   context.parallel_for(x.rows, [&](int64_t begin, int64_t end) {
-    std::vector<float> floats(is_float ? 0 : static_cast<size_t>(x.cols));
     for (int64_t row = begin; row < end; ++row) {
-      void* residual = input.residual.data == nullptr ? nullptr : At(input.residual, row);
+      const bool adds = input.residual.data != nullptr;
+      const bool is_last = row + 1 == end;
       const NormedRow normed =
-          kernels.norm_row(x.type, At(x, row), residual, x.cols, input.epsilon, floats.data());
-      if (!quantize(row, normed, gain)) return;
+          kernels.norm_row(x.type, At(x, row), adds ? At(input.residual, row) : nullptr, x.cols,
+                           input.epsilon, is_last ? nullptr : At(x, row + 1),
+                           adds && !is_last ? At(input.residual, row + 1) : nullptr);
+      if (!quantize(row, end, normed, gain)) return;
     }
   });
+}
+
+// Second half of a row, which asks for the second half of the next row's columns.
+void QuantizeNormed(const CpuKernels& kernels, const RmsNormInput& input, int64_t row, int64_t end,
+                    const NormedRow& normed, const float* gain, float scale, int8_t* codes) {
+  const ConstMatrix& x = input.x;
+  for (int64_t col = 0; col < x.cols; col += kSecondPassPiece) {
+    const int64_t count = std::min(kSecondPassPiece, x.cols - col);
+    if (row + 1 < end) {
+      PrefetchRow(x, row + 1, (x.cols + col) / 2, count / 2);
+      if (input.residual.data != nullptr) {
+        PrefetchRow(input.residual, row + 1, (x.cols + col) / 2, count / 2);
+      }
+    }
+    kernels.quantize_normed_row(x.type, normed, gain, col, count, scale,
+                                codes + row * x.cols + col);
+  }
 }
 
 }  // namespace
@@ -68,11 +88,9 @@ absl::Status RmsNormQuantizeStatic(const CpuContext& context, const RmsNormInput
   SASQ_RETURN_IF_ERROR(CheckScales(kOperation, "scale", {&scale, 1}));
   SASQ_RETURN_IF_ERROR(
       CheckInput(kOperation, input, codes, DenseBuffer("scale", nullptr, sizeof(float), 0)));
-  const int64_t cols = input.x.cols;
   ForEachNormedRow(context, *kernels, input,
-                   [&](int64_t row, const NormedRow& normed, const float* gain) {
-                     kernels->quantize_normed_row(normed.h, normed.factor, gain, cols, scale,
-                                                  codes + row * cols);
+                   [&](int64_t row, int64_t end, const NormedRow& normed, const float* gain) {
+                     QuantizeNormed(*kernels, input, row, end, normed, gain, scale, codes);
                      return true;
                    });
   return absl::OkStatus();
@@ -84,15 +102,13 @@ absl::Status RmsNormQuantizePerToken(const CpuContext& context, const RmsNormInp
   SASQ_ASSIGN_OR_RETURN(const CpuKernels* kernels, FindKernels(context.path));
   SASQ_RETURN_IF_ERROR(CheckInput(kOperation, input, codes,
                                   DenseBuffer("scales", scales, sizeof(float), input.x.rows)));
-  const int64_t cols = input.x.cols;
   RowScales row_scales(scales, input.x.rows);
   ForEachNormedRow(context, *kernels, input,
-                   [&](int64_t row, const NormedRow& normed, const float* gain) {
-                     const uint32_t bits =
-                         kernels->max_normed_magnitude_bits(normed.h, normed.factor, gain, cols);
+                   [&](int64_t row, int64_t end, const NormedRow& normed, const float* gain) {
+                     const uint32_t bits = kernels->max_normed_magnitude_bits(input.x.type, normed,
+                                                                              gain, input.x.cols);
                      if (!row_scales.Set(row, bits)) return false;
-                     kernels->quantize_normed_row(normed.h, normed.factor, gain, cols, scales[row],
-                                                  codes + row * cols);
+                     QuantizeNormed(*kernels, input, row, end, normed, gain, scales[row], codes);
                      return true;
                    });
   return row_scales.status(kOperation, "the result");

@@ -58,6 +58,13 @@ SASQ_INLINE uint16_t BFloatOfFloat(float value) {
   return static_cast<uint16_t>((bits & kMagnitudeMask) > (255u << 23) ? nan : rounded);
 }
 
+// A bfloat16 in memory. Loops that end in floats convert it on the way.
+struct BFloat {
+  uint16_t bits;
+};
+SASQ_INLINE float ToFloat(float value) { return value; }
+SASQ_INLINE float ToFloat(BFloat value) { return FloatOfBFloat(value.bits); }
+
 // Halves through the path's own instructions, the rest one by one.
 template <class Isa>
 void LoadHalves(const uint16_t* __restrict__ halves, int64_t count, float* __restrict__ values) {
@@ -126,6 +133,13 @@ SASQ_INLINE void* Element(DataType type, void* x, int64_t index) {
   return static_cast<char*>(x) + index * (type == DataType::kFloat32 ? 4 : 2);
 }
 
+// Asks for lines that are needed soon.
+SASQ_INLINE void Prefetch(DataType type, const void* x, int64_t start, int64_t count) {
+  const char* first = static_cast<const char*>(Element(type, x, start));
+  const char* last = static_cast<const char*>(Element(type, x, start + count));
+  for (; first < last; first += kLineBytes) __builtin_prefetch(first);
+}
+
 // Elements [start, start + count) of x as floats: in place if they are, else through `buffer`.
 template <class Isa>
 SASQ_INLINE const float* Floats(DataType type, const void* x, int64_t start, int64_t count,
@@ -134,6 +148,32 @@ SASQ_INLINE const float* Floats(DataType type, const void* x, int64_t start, int
   if (type == DataType::kFloat32) return static_cast<const float*>(first);
   Load<Isa>(type, first, count, buffer);
   return buffer;
+}
+
+// Runs body(values, start, size) on pieces of x as floats.
+template <class Isa, class Body>
+SASQ_INLINE void ForEachPieceAsFloats(DataType type, const void* x, int64_t count,
+                                      const Body& body) {
+  if (type == DataType::kFloat32) {
+    body(static_cast<const float*>(x), 0, count);
+    return;
+  }
+  alignas(kLineBytes) float buffer[kPiece];
+  for (int64_t start = 0; start < count; start += kPiece) {
+    const int64_t size = count - start < kPiece ? count - start : kPiece;
+    Load<Isa>(type, Element(type, x, start), size, buffer);
+    body(static_cast<const float*>(buffer), start, size);
+  }
+}
+
+// The same, but for BFloats as they are.
+template <class Isa, class Body>
+SASQ_INLINE void ForEachPiece(DataType type, const void* x, int64_t count, const Body& body) {
+  if (type == DataType::kBFloat16) {
+    body(static_cast<const BFloat*>(x), 0, count);
+  } else {
+    ForEachPieceAsFloats<Isa>(type, x, count, body);
+  }
 }
 
 SASQ_INLINE int64_t PieceSize(int64_t start, int64_t count) {
