@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/rpc_status.h"
 #include "quant/format/flop_count.h"
+#include "quant/format/memory_estimate.h"
 #include "quant/format/model_config.h"
 #include "quant/format/site.h"
 #include "server/spec_validation.h"
@@ -69,19 +70,14 @@ Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config) {
 }
 
 int64_t PeakMemory(const v1::JobSpec& spec, const ModelConfig& config) {
-  int64_t training_tokens = 0;
+  int64_t peak = EvaluationMemoryBytes(
+      config,
+      std::max<int64_t>(spec.evaluation().window_tokens(), spec.calibration().window_tokens()));
   for (const v1::Recipe& recipe : AllRecipes(spec)) {
-    training_tokens = std::max<int64_t>(training_tokens, recipe.training().window_tokens());
+    if (recipe.method() != v1::METHOD_SASQ) continue;
+    peak = std::max(peak, TrainingMemoryBytes(config, recipe.training().window_tokens()));
   }
-  const int64_t wide = 8 * config.hidden_size + 4 * config.intermediate_size;
-  const int64_t attention = 2 * config.head_count * config.head_dim;
-  const int64_t training =
-      4 * training_tokens * (config.layer_count * (wide + attention) + 3 * config.vocab_size);
-  const int64_t evaluation =
-      4 * std::max<int64_t>(spec.evaluation().window_tokens(), spec.calibration().window_tokens()) *
-      (wide + config.vocab_size);
-  return 4 * config.ParameterCount() + config.LinearParameterCount() +
-         std::max(training, evaluation);
+  return peak;
 }
 
 }  // namespace

@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "common/status_macros.h"
+#include "quant/format/memory_estimate.h"
 #include "quant/model/model_parts.h"
 #include "quant/model/torch_guard.h"
 
 namespace sasq {
 namespace {
 
-constexpr int64_t kLogitsChunkBytes = 128 << 20;
 constexpr int64_t kCachedBytes = 512 << 10;
 
 // The loss of one chunk of rows, whose targets are `targets` [rows, 1]. Turns `logits` [rows,

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "quant/format/memory_estimate.h"
 #include "quant/model/decoder.h"
 #include "quant/model/next_token_loss.h"
 #include "quant/model/torch_guard.h"
@@ -15,9 +16,6 @@
 
 namespace sasq {
 namespace {
-
-// Room for the graphs (activations) of layers between the forward and the backward pass.
-constexpr int64_t kGraphBytes = 256 << 20;
 
 // About what one layer's graph holds for one token: the tensors that its operations save.
 int64_t GraphBytesPerToken(const ModelConfig& config) {
@@ -28,8 +26,9 @@ int64_t GraphBytesPerToken(const ModelConfig& config) {
 
 // Gradients flow layer by layer: each layer has a graph of its own, from the hidden states that
 // entered it to those that left it. The last layers keep their graphs from the forward pass, as
-// many as kGraphBytes holds; the others' are built a second time when the gradient arrives, which
-// INT8 makes cheap. So memory beyond the hidden states does not grow with the number of layers.
+// many as kLayerGraphBytes holds; the others' are built a second time when the gradient arrives,
+// which INT8 makes cheap. So memory beyond the hidden states does not grow with the number of
+// layers.
 class WindowPass {
  public:
   WindowPass(const BackwardWeights& weights, NextTokenLoss& loss, absl::Span<const float> scales,
@@ -40,8 +39,8 @@ class WindowPass {
         decoder_(model_, static_cast<int64_t>(window.size())),
         window_(window),
         first_position_(first_token_float ? 1 : 0),
-        kept_layer_count_(kGraphBytes / (GraphBytesPerToken(model_.config()) *
-                                         std::max<int64_t>(1, window.size()))),
+        kept_layer_count_(kLayerGraphBytes / (GraphBytesPerToken(model_.config()) *
+                                              std::max<int64_t>(1, window.size()))),
         stop_(std::move(stop)) {}
 
   absl::StatusOr<ScaleGradients> Run() {
