@@ -24,8 +24,9 @@ std::vector<CpuPath> AvailableCpuPaths();
 absl::StatusOr<CpuPath> SelectCpuPath();
 
 // Compares `path` with a 64-bit reference on shapes and values that find known faults of INT8
-// products (saturation in 16 bits, sign mixes, ragged edges). INTERNAL if an integer differs: do
-// not serve on this machine. Takes a few milliseconds.
+// products (saturation in 16 bits, sign mixes, ragged edges), and every other operation with its
+// scalar definition. INTERNAL if an integer differs: do not serve on this machine. Takes a few
+// milliseconds.
 absl::Status SelfTest(CpuPath path);
 
 }  // namespace sasq::kernels

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "kernels/cpu/elementwise_self_test.h"
 #include "kernels/cpu_path.h"
 #include "kernels/gemm.h"
 #include "kernels/quantize.h"
@@ -101,7 +102,8 @@ absl::Status SelfTest(CpuPath path) {
           TestProduct(path, codes, shape.rows, shape.out_features, shape.in_features));
     }
   }
-  return TestQuantize(path);
+  SASQ_RETURN_IF_ERROR(TestQuantize(path));
+  return TestElementwise(path);
 }
 
 }  // namespace sasq::kernels
