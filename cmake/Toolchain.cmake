@@ -15,9 +15,10 @@ if(SASQ_MOLD)
 endif()
 
 add_library(sasq_compile_options INTERFACE)
-target_compile_options(sasq_compile_options INTERFACE
+# CUDA sources have options of their own (Cuda.cmake).
+target_compile_options(sasq_compile_options INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:
   -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-unused-parameter
-  -fno-math-errno -ffp-contract=off)  # no contraction: the same bits whatever the instruction set
+  -fno-math-errno -ffp-contract=off>)  # no contraction: the same bits whatever the instruction set
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(sasq_compile_options INTERFACE -Wthread-safety -Werror=thread-safety)
 endif()

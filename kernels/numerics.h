@@ -54,6 +54,36 @@ SASQ_NUMERICS float RowScale(float magnitude) {
   return scale < 1.17549435e-38f ? 1.0f : scale;
 }
 
+// RowScale of the largest bit pattern of a row's magnitudes; NaN if there is a NaN or an infinity.
+SASQ_NUMERICS float RowScaleOfBits(uint32_t magnitude_bits) {
+  return magnitude_bits < 0x7F800000u ? RowScale(FloatOfBits(magnitude_bits))
+                                      : FloatOfBits(0x7FC00000u);
+}
+
+// The value that a code stands for.
+SASQ_NUMERICS float FakeQuantized(float x, float scale) {
+  return scale * static_cast<float>(QuantizedCode(x, scale));
+}
+
+// The slopes of FakeQuantized where x / scale is v: whether x's is 1, and the scale's.
+SASQ_NUMERICS bool InsideCodes(float v) { return v > -128.0f && v < 127.0f; }
+SASQ_NUMERICS float ScaleSlope(float v) {
+  float slope = ((v + kRound) - kRound) - v;
+  slope = v >= 127.0f ? 127.0f : slope;
+  slope = v <= -128.0f ? -128.0f : slope;
+  return v == v ? slope : 0.0f;
+}
+
+// The epilogue of a product, without its bias.
+SASQ_NUMERICS float DequantizedSum(int32_t sum, float x_scale, float w_scale) {
+  return static_cast<float>(sum) * (x_scale * w_scale);
+}
+
+// What normalizes a Walsh-Hadamard transform of `block` values.
+SASQ_NUMERICS float HadamardFactor(int64_t block) {
+  return 1.0f / sqrtf(static_cast<float>(block));
+}
+
 // e^x by Cody and Waite's reduction and the polynomial of Cephes' expf, within 2 ulp; x is limited
 // to [-87, 88]. NaN gives NaN.
 SASQ_NUMERICS float Exp(float x) {
