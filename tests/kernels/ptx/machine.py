@@ -248,9 +248,8 @@ class Gang:
         for name in operation.strict:
             if not self.is_defined([name]).all():
                 raise PtxError(f"undefined: {name} comes from what nobody wrote")
-        undefined = None
-        if self._undefined:
-            undefined = ~self.is_defined([n for n in operation.sources if n in self._undefined])
+        doubtful = [name for name in operation.sources if name in self._undefined or name not in self._values]
+        undefined = ~self.is_defined(doubtful) if doubtful else None
         missing = operation.execute(self)
         if missing is not None:
             undefined = missing if undefined is None else undefined | missing

@@ -89,10 +89,15 @@ class GlobalMemory:
             raise PtxError(f"{kind}: global address {int(addresses[bad][0]):#x}, {size} bytes")
         return rows
 
-    def read(self, addresses: Array, size: int, blocks: Array) -> tuple[Array, Array]:
-        """The bytes [lanes, size], and whether each lane's bytes were all written."""
+    def read(self, addresses: Array, size: int, blocks: Array, constant: bool = False) -> tuple[Array, Array]:
+        """The bytes [lanes, size], and whether each lane's bytes were all written.
+
+        `constant` reads go through a cache that does not see what this launch writes.
+        """
         rows = self._rows(addresses, size, _MAPPED)
         writer = self._writer.reshape(-1, size)[rows]
+        if constant and (writer != _NOBODY).any():
+            raise PtxError("race: a non-coherent load (.nc) of memory that this launch wrote")
         if ((writer != _NOBODY) & (writer != blocks[:, None])).any():
             raise PtxError("race: reads global memory that another block of this launch wrote")
         flags = self._flags.reshape(-1, size)[rows]
@@ -110,18 +115,14 @@ class GlobalMemory:
         for owners in (self._writer.reshape(-1, size)[rows], self._reader.reshape(-1, size)[rows]):
             if ((owners != _NOBODY) & (owners != blocks[:, None])).any():
                 raise PtxError("race: writes global memory that another block of this launch used")
-        _check_distinct(rows, data, "global")
+        writer = self._writer.reshape(-1, size)
+        writer[rows] = blocks[:, None]
+        if (writer[rows] != blocks[:, None]).any():
+            raise PtxError("race: writes global memory that another block of this launch used")
         self._bytes.reshape(-1, size)[rows] = data
+        if (self._bytes.reshape(-1, size)[rows] != data).any():
+            raise PtxError("race: threads store different values to one place in global memory")
         self._flags.reshape(-1, size)[rows] |= _READY
-        self._writer.reshape(-1, size)[rows] = blocks[:, None]
-
-
-def _check_distinct(rows: Array, data: Array, space: str) -> None:
-    """Threads that store to one place in one instruction store the same value."""
-    order = np.argsort(rows, kind="stable")
-    same = rows[order][1:] == rows[order][:-1]
-    if same.any() and (data[order][1:][same] != data[order][:-1][same]).any():
-        raise PtxError(f"race: threads store different values to one place in {space} memory")
 
 
 class SharedMemory:

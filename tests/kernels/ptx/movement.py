@@ -35,12 +35,12 @@ def _check_constant(name: str, addresses: Array, size: int, limit: int) -> None:
         raise PtxError(f"out of bounds: {name} address {int(addresses.max()):#x} of {limit} bytes")
 
 
-def load_bytes(gang: "Gang", space: str, addresses: Array, size: int) -> tuple[Array, Array]:
+def load_bytes(gang: "Gang", space: str, addresses: Array, size: int, constant: bool = False) -> tuple[Array, Array]:
     """The bytes [lanes, size] at addresses of a state space, and which lanes' bytes are defined."""
     columns = gang.lane_columns()
     if space == "global":
         _count(gang, "global load", addresses, size)
-        return gang.machine.memory.read(addresses, size, gang.block_number[gang.lanes])
+        return gang.machine.memory.read(addresses, size, gang.block_number[gang.lanes], constant)
     if space == "shared":
         _count(gang, "shared load", addresses, size)
         return gang.shared.read(addresses, size, gang.local_block[gang.lanes], columns)
@@ -108,12 +108,13 @@ def decode_ld(kernel: Kernel, instruction: Instruction) -> Operation:
     read_address, _ = address_reader(kernel, address)
     writers = [writer(kernel, part) for part in elements(destination)]
     dtype = dtype_of(kind)
+    constant = "nc" in instruction.parts
     if len(writers) != length:
         raise PtxError(f"{length} elements into {len(writers)} registers")
 
     def execute(gang: "Gang") -> Array:
         where, addresses = _resolve(gang, space, read_address(gang))
-        data, defined = load_bytes(gang, where, addresses, dtype.itemsize * length)
+        data, defined = load_bytes(gang, where, addresses, dtype.itemsize * length, constant)
         values = np.ascontiguousarray(data).view(dtype)
         for i, write in enumerate(writers):
             write(gang, np.ascontiguousarray(values[:, i]))
