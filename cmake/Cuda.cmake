@@ -1,6 +1,7 @@
 # CUDA for the kernels (option SASQ_CUDA): nvcc from .deps/cuda (scripts/fetch_cuda.sh), or the one
 # of $CUDA_HOME or PATH if that is newer than 12.8. No GPU is needed to build.
 option(SASQ_CUDA "Build the CUDA kernels" OFF)
+option(SASQ_CUDA_SM90A "Build also the INT8 product with Hopper's own instructions" OFF)
 if(NOT SASQ_CUDA)
   return()
 endif()
@@ -12,6 +13,12 @@ if(NOT CMAKE_CUDA_COMPILER)
 endif()
 if(NOT CMAKE_CUDA_COMPILER)
   message(FATAL_ERROR "There is no nvcc. Run scripts/fetch_cuda.sh, or set CUDA_HOME.")
+endif()
+
+set(SASQ_CUTLASS_ROOT "${PROJECT_SOURCE_DIR}/.deps/cuda/cutlass" CACHE PATH "Folder of CUTLASS' include/")
+if(NOT EXISTS "${SASQ_CUTLASS_ROOT}/include/cutlass/cutlass.h")
+  message(FATAL_ERROR "CUTLASS is not in ${SASQ_CUTLASS_ROOT}. Run scripts/fetch_cuda.sh, or pass "
+                      "-DSASQ_CUTLASS_ROOT=FOLDER.")
 endif()
 
 # INT8 tensor cores: Ampere, Ada, Hopper, Blackwell (data centre and desktop).

@@ -73,7 +73,8 @@ absl::Status CheckBuffer(absl::string_view operation, const Extent& buffer, int6
   if (buffer.data == nullptr) {
     return Invalid(operation, buffer.name, "null", absl::StrCat(buffer.bytes, " bytes"));
   }
-  const uint64_t beyond = reinterpret_cast<uintptr_t>(buffer.data) % static_cast<uint64_t>(alignment);
+  const uint64_t beyond =
+      reinterpret_cast<uintptr_t>(buffer.data) % static_cast<uint64_t>(alignment);
   if (beyond == 0) return absl::OkStatus();
   return Invalid(operation, buffer.name, absl::StrCat(beyond, " bytes beyond alignment"),
                  absl::StrCat("a multiple of ", alignment, " bytes"));
@@ -96,8 +97,7 @@ absl::Status CheckSeparate(absl::string_view operation, absl::Span<const Extent>
 absl::Status CheckSameShape(absl::string_view operation, absl::string_view a_name,
                             const ConstMatrix& a, absl::string_view b_name, const ConstMatrix& b) {
   if (a.rows == b.rows && a.cols == b.cols && a.type == b.type) return absl::OkStatus();
-  return Invalid(operation, b_name,
-                 absl::StrCat(TypeName(b.type), " [", b.rows, ", ", b.cols, "]"),
+  return Invalid(operation, b_name, absl::StrCat(TypeName(b.type), " [", b.rows, ", ", b.cols, "]"),
                  absl::StrCat(TypeName(a.type), " [", a.rows, ", ", a.cols, "] as ", a_name));
 }
 

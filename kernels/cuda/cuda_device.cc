@@ -19,8 +19,7 @@ bool MeansNoDevice(cudaError_t error) {
 
 absl::StatusOr<CudaDevice> Describe(int ordinal) {
   cudaDeviceProp properties;
-  SASQ_RETURN_IF_ERROR(
-      cuda::CudaStatus(kFind, cudaGetDeviceProperties(&properties, ordinal)));
+  SASQ_RETURN_IF_ERROR(cuda::CudaStatus(kFind, cudaGetDeviceProperties(&properties, ordinal)));
   return CudaDevice{.ordinal = ordinal,
                     .name = properties.name,
                     .compute_capability = 10 * properties.major + properties.minor,

@@ -34,9 +34,9 @@ ScopedDevice::~ScopedDevice() {
 
 absl::Status CheckGridRows(absl::string_view operation, int64_t rows) {
   if (rows <= kMaxGridX) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(operation, ": there are ", rows, " rows, want at most ", kMaxGridX,
-                   " on CUDA; call it on parts"));
+  return absl::InvalidArgumentError(absl::StrCat(operation, ": there are ", rows,
+                                                 " rows, want at most ", kMaxGridX,
+                                                 " on CUDA; call it on parts"));
 }
 
 bool RowsAreAligned(const ConstMatrix& matrix) {

@@ -1,10 +1,9 @@
-#include "kernels/quantize.h"
-
 #include "common/status_macros.h"
 #include "kernels/cuda/dispatch.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/quantize.cuh"
 #include "kernels/matrix_checks.h"
+#include "kernels/quantize.h"
 
 namespace sasq::kernels {
 namespace {

@@ -55,6 +55,7 @@ __global__ void __launch_bounds__(kThreads)
   constexpr int kElements = kStep<typename Source::Element>;
   const int64_t first = (BlockX() * kThreads + ThreadIndex()) * kElements;
   for (int64_t row = BlockY(); row < source.rows; row += GridY()) {
+#pragma unroll 1
     for (int64_t c = first; c < source.cols; c += GridX() * kThreads * kElements) {
       float values[kElements];
       source.template Load<kVector>(row, c, values);
@@ -70,6 +71,7 @@ __global__ void __launch_bounds__(kThreads)
   constexpr int kElements = kStep<typename Source::Element>;
   const int64_t row = BlockX();
   uint32_t largest = 0;
+#pragma unroll 1
   for (int64_t c = ThreadIndex() * kElements; c < source.cols; c += kThreads * kElements) {
     float values[kElements];
     source.template Load<kVector>(row, c, values);
@@ -77,6 +79,7 @@ __global__ void __launch_bounds__(kThreads)
   }
   const float scale = RowScaleOfBits(BlockMax<kThreads>(largest));
   if (ThreadIndex() == 0) scales[row] = scale;
+#pragma unroll 1
   for (int64_t c = ThreadIndex() * kElements; c < source.cols; c += kThreads * kElements) {
     float values[kElements];
     source.template Load<kVector>(row, c, values);

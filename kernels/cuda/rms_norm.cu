@@ -1,11 +1,10 @@
-#include "kernels/cuda/rms_norm.cuh"
-
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "kernels/cuda/dispatch.cuh"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/rms_norm.cuh"
 #include "kernels/matrix_checks.h"
 #include "kernels/rms_norm.h"
 
@@ -14,8 +13,8 @@ namespace {
 
 bool HasResidual(const RmsNormInput& input) { return input.residual.data != nullptr; }
 
-absl::Status CheckInput(absl::string_view operation, const RmsNormInput& input,
-                        const Extent& codes, const Extent& scales) {
+absl::Status CheckInput(absl::string_view operation, const RmsNormInput& input, const Extent& codes,
+                        const Extent& scales) {
   const ConstMatrix& x = input.x;
   SASQ_RETURN_IF_ERROR(CheckMatrix(operation, "x", x));
   if (x.cols == 0) {
@@ -23,8 +22,8 @@ absl::Status CheckInput(absl::string_view operation, const RmsNormInput& input,
         absl::StrCat(operation, ": x has 0 columns, want at least 1"));
   }
   if (!std::isfinite(input.epsilon) || input.epsilon < 0) {
-    return absl::InvalidArgumentError(absl::StrCat(operation, ": epsilon is ", input.epsilon,
-                                                   ", want finite and not negative"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(operation, ": epsilon is ", input.epsilon, ", want finite and not negative"));
   }
   const int64_t element_bytes = DataTypeBytes(x.type);
   const Extent gain = BufferExtent("gain", input.gain, x.cols, element_bytes);
@@ -50,10 +49,14 @@ bool TakesVectors(const RmsNormInput& input, const int8_t* codes) {
 
 template <class T>
 cuda::RmsNormRows<T> RowsOf(const RmsNormInput& input) {
-  return {static_cast<const T*>(input.x.data),  input.x.row_stride,
-          static_cast<T*>(input.residual.data), input.residual.row_stride,
-          static_cast<const T*>(input.gain),    input.x.rows,
-          input.x.cols,                         input.epsilon};
+  return {static_cast<const T*>(input.x.data),
+          input.x.row_stride,
+          static_cast<T*>(input.residual.data),
+          input.residual.row_stride,
+          static_cast<const T*>(input.gain),
+          input.x.rows,
+          input.x.cols,
+          input.epsilon};
 }
 
 // `input` was checked. Null scales: with the static `scale`.

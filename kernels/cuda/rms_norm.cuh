@@ -71,6 +71,7 @@ template <class T, bool kVector>
 __device__ __forceinline__ float SumOfSquares(const RmsNormRows<T>& input, const T* x_row,
                                               T* residual_row) {
   float lanes[kStep<T>] = {};
+#pragma unroll 1
   for (int64_t c = ThreadIndex() * kStep<T>; c < input.cols; c += kNormLanes) {
     float h[kStep<T>];
     LoadStep<kVector>(x_row, c, input.cols, h);
@@ -117,6 +118,7 @@ __global__ void __launch_bounds__(kNormThreads<T>)
   float values[kStep<T>];
   if constexpr (kPerToken) {
     uint32_t largest = 0;
+#pragma unroll 1
     for (int64_t c = ThreadIndex() * kStep<T>; c < input.cols; c += kNormLanes) {
       Normalized<T, kVector>(input, h_row, c, factor, values);
       largest = MaxMagnitude(largest, values);
@@ -124,6 +126,7 @@ __global__ void __launch_bounds__(kNormThreads<T>)
     scale = RowScaleOfBits(BlockMax<kNormThreads<T>>(largest));
     if (ThreadIndex() == 0) scales[row] = scale;
   }
+#pragma unroll 1
   for (int64_t c = ThreadIndex() * kStep<T>; c < input.cols; c += kNormLanes) {
     Normalized<T, kVector>(input, h_row, c, factor, values);
     StoreCodes<kVector>(values, scale, codes + row * input.cols, c, input.cols);

@@ -1,5 +1,7 @@
-// How kernels read and write rows: in steps of 16 bytes of storage, as float32. A step is one vector
-// access where everything is aligned (kVector), else an access for each element.
+// How kernels read and write rows: in steps of 16 bytes of storage, as float32. A step is one
+// vector access where everything is aligned (kVector), else an access for each element. Loops over
+// steps are not unrolled: within 32 registers all threads of a multiprocessor run, which hides more
+// latency.
 #ifndef SASQ_KERNELS_CUDA_ROWS_CUH_
 #define SASQ_KERNELS_CUDA_ROWS_CUH_
 
