@@ -92,7 +92,11 @@ const std::map<std::string, Operation>& Operations() {
        }},
       {"FakeQuantizeBackward",
        [](const CudaContext& context, const json& call) {
-         return FakeQuantizeBackward(context, MatrixOf(call, "x"), MatrixOf(call, "grad"),
+         const Matrix x = MatrixOf(call, "x");
+         if (call.at("workspace_bytes") != FakeQuantizeWorkspaceBytes(x.rows, x.cols)) {
+           return absl::FailedPreconditionError("the workspace has another size");
+         }
+         return FakeQuantizeBackward(context, x, MatrixOf(call, "grad"),
                                      call.at("scale").get<float>(), MatrixOf(call, "grad_x"),
                                      Pointer<double>(call, "grad_scale"),
                                      Pointer<void>(call, "workspace"));

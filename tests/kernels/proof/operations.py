@@ -77,7 +77,6 @@ class Call:
     """One call: `prepare` places its buffers and returns the recorder's call and the check."""
     name: str
     prepare: Callable[[GlobalMemory], tuple[dict, Check]]
-    compute_capability: int = 80
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,8 @@ import oracle
 from operations import Call, Check, Layout, PlacedMatrix, difference, read_array
 from ptx import GlobalMemory
 
+# FakeQuantizeWorkspaceBytes of a matrix with elements; the launch recorder compares.
+WORKSPACE_BYTES = 8192
 # CPU and CUDA sums of the scale's gradient, relative to the sum of magnitudes (fake_quantize.h).
 SUM_TOLERANCE = 1e-12
 
@@ -32,8 +34,7 @@ def fake_quantize(layout: Layout, scale: float, in_place: bool = False, special:
 def fake_quantize_backward(layout: Layout, scale: float, in_place: bool = False, special: bool = False) -> Call:
     """FakeQuantizeBackward: both passes."""
     name = f"FakeQuantizeBackward {layout}{' in place' if in_place else ''}{' special' if special else ''}"
-    # A bound of FakeQuantizeWorkspaceBytes: at most one partial sum for each element.
-    workspace_bytes = 8 * max(1, layout.rows * layout.cols)
+    workspace_bytes = WORKSPACE_BYTES if layout.rows * layout.cols else 0
 
     def prepare(memory: GlobalMemory) -> tuple[dict, Check]:
         x, grad = layout.random(name, special=special), layout.random(name + " grad")
@@ -42,7 +43,8 @@ def fake_quantize_backward(layout: Layout, scale: float, in_place: bool = False,
         total = memory.place(None, 8, writable=True)
         call = {"operation": "FakeQuantizeBackward", "x": layout.place(memory, x).as_call(),
                 "grad": placed_grad.as_call(), "grad_x": grad_x.as_call(), "scale": scale, "grad_scale": total,
-                "workspace": memory.place(None, workspace_bytes, writable=True)}
+                "workspace": memory.place(None, workspace_bytes, writable=True),
+                "workspace_bytes": workspace_bytes}
 
         def check() -> list[str]:
             inside, slope = oracle.fake_quantize_slopes(oracle.to_float(x), np.float32(scale))
@@ -71,11 +73,11 @@ class GemmShape:
     gap: int = 0
     offset: int = 0
     extreme: bool = False
-    compute_capability: int = 80
+    multiprocessors: int = 108  # few of them make the launcher choose large tiles
 
     def __str__(self) -> str:
         options = [name for name in ("per_row", "bias", "gap", "offset", "extreme") if getattr(self, name)]
-        return f"{self.m}x{self.n}x{self.k} {self.kind} {' '.join(options)} sm_{self.compute_capability}"
+        return f"{self.m}x{self.n}x{self.k} {self.kind} {' '.join(options)} {self.multiprocessors} multiprocessors"
 
 
 def gemm(shape: GemmShape) -> Call:
@@ -95,7 +97,7 @@ def gemm(shape: GemmShape) -> Call:
         call = {"operation": "Gemm", "codes": memory.place(codes), "weights": memory.place(weights),
                 "out_features": shape.n, "in_features": shape.k, "weight_scales": memory.place(w_scales),
                 "scale": 0.0 if shape.per_row else float(x_scales[0, 0]), "y": y.as_call(),
-                "compute_capability": shape.compute_capability}
+                "multiprocessors": shape.multiprocessors}
         if shape.per_row:
             call["per_row"] = memory.place(x_scales)
         if bias is not None:

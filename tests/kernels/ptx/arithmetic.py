@@ -38,10 +38,14 @@ def _require(parts: list[str], allowed: set[str]) -> None:
         raise PtxError(f"modifier .{unknown[0]} is not supported")
 
 
-def _require_rounding(parts: list[str]) -> None:
-    """float results: one rounding, half to even, and no flushing of denormal numbers."""
+def _require_rounding(parts: list[str], name: str) -> None:
+    """float results: one rounding, half to even, and no flushing of denormal numbers.
+
+    ptxas may fuse a product and a sum that both have no .rn. Without such a product a sum is safe
+    (CUB's reductions have them).
+    """
     _require(parts, {"rn"})
-    if "rn" not in parts:
+    if "rn" not in parts and name not in ("add", "sub"):
         raise PtxError("no .rn: ptxas may fuse it with another instruction, so its bits are not defined")
 
 
@@ -49,7 +53,7 @@ def decode_binary(kernel: Kernel, instruction: Instruction) -> Operation:
     """add, sub, mul."""
     name, *modifiers, kind = instruction.parts
     if kind[0] == "f":
-        _require_rounding(modifiers)
+        _require_rounding(modifiers, name)
         function = _SIMPLE[name]
         return plain(kernel, instruction.operands, [kind] * 2, lambda a, b: floats.canonical(function(a, b)))
     if name == "mul":
@@ -94,7 +98,7 @@ def decode_mad(kernel: Kernel, instruction: Instruction) -> Operation:
 def decode_fma(kernel: Kernel, instruction: Instruction) -> Operation:
     """fma.rn."""
     _, *modifiers, kind = instruction.parts
-    _require_rounding(modifiers)
+    _require_rounding(modifiers, instruction.parts[0])
     return plain(kernel, instruction.operands, [kind] * 3, lambda a, b, c: floats.fma(*np.broadcast_arrays(a, b, c)))
 
 
@@ -110,7 +114,7 @@ def decode_division(kernel: Kernel, instruction: Instruction) -> Operation:
     """div, rem, rcp."""
     name, *modifiers, kind = instruction.parts
     if kind[0] == "f":
-        _require_rounding(modifiers)
+        _require_rounding(modifiers, name)
         one = dtype_of(kind).type(1)
         if name == "rcp":
             return plain(kernel, instruction.operands, [kind], lambda a: floats.canonical(one / a))
@@ -123,7 +127,7 @@ def decode_division(kernel: Kernel, instruction: Instruction) -> Operation:
 def decode_sqrt(kernel: Kernel, instruction: Instruction) -> Operation:
     """sqrt.rn."""
     _, *modifiers, kind = instruction.parts
-    _require_rounding(modifiers)
+    _require_rounding(modifiers, instruction.parts[0])
     return plain(kernel, instruction.operands, [kind], lambda a: floats.canonical(np.sqrt(a)))
 
 
