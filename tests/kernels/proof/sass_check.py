@@ -1,10 +1,8 @@
 """Looks at the machine code of the kernels: registers within a budget, no local memory, and the
 instructions that each kernel is written for.
 
-usage: sass_check.py BUDGET.json CUDA_BIN (--assemble RECORDER | BINARY...)
-  --assemble RECORDER  assembles the PTX inside the launch recorder, which the interpreter runs, for
-                       every architecture of the budget
-  BINARY               object files or libraries with machine code, as the product has them
+usage: sass_check.py BUDGET.json CUDA_BIN BINARY...
+BINARY: object files or libraries with machine code, as the product has them.
 """
 
 from __future__ import annotations
@@ -18,8 +16,6 @@ import subprocess
 import sys
 import tempfile
 
-from recording import embedded_ptx
-
 
 @dataclasses.dataclass(frozen=True)
 class MachineCode:
@@ -28,6 +24,7 @@ class MachineCode:
     architecture: str
     registers: int
     local_bytes: int
+    shared_bytes: int
     instructions: collections.Counter[str]
 
 
@@ -36,27 +33,26 @@ def output_of(*command: object) -> str:
                           stderr=subprocess.STDOUT, text=True).stdout
 
 
-def architectures_of(listing: str) -> list[tuple[str, str]]:
-    """(architecture, text) of the sections of a listing of cuobjdump."""
-    parts = re.split(r"^arch = (\w+)$", listing, flags=re.M)
-    return list(zip(parts[1::2], parts[2::2]))
+def cubins_of(cuda_bin: pathlib.Path, binary: pathlib.Path, folder: pathlib.Path) -> list[pathlib.Path]:
+    """Extracts the machine code inside an object file or library."""
+    folder.mkdir()
+    subprocess.run([cuda_bin / "cuobjdump", "-xelf", "all", binary.resolve()], check=True, cwd=folder,
+                   stdout=subprocess.DEVNULL)
+    return sorted(folder.iterdir())
 
 
-def machine_code_of(cuda_bin: pathlib.Path, binary: pathlib.Path) -> list[MachineCode]:
-    """All kernels inside an object file, library or cubin."""
-    usage: dict[tuple[str, str], tuple[int, int]] = {}
-    for architecture, text in architectures_of(output_of(cuda_bin / "cuobjdump", "-res-usage", binary)):
-        for kernel, registers, stack, local in re.findall(
-                r"Function (\S+):\n\s*REG:(\d+) STACK:(\d+) SHARED:\d+ LOCAL:(\d+)", text):
-            usage[architecture, kernel] = int(registers), int(stack) + int(local)
+def machine_code_of(cuda_bin: pathlib.Path, cubin: pathlib.Path) -> list[MachineCode]:
+    """All kernels inside a cubin."""
+    usage = {kernel: (int(registers), int(stack) + int(local), int(shared)) for kernel, registers, stack, shared, local
+             in re.findall(r"Function (\S+):\n\s*REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)",
+                           output_of(cuda_bin / "cuobjdump", "-res-usage", cubin))}
+    listing = output_of(cuda_bin / "cuobjdump", "-sass", cubin)
     found = []
-    for architecture, text in architectures_of(output_of(cuda_bin / "cuobjdump", "-sass", binary)):
-        for function in text.split("Function : ")[1:]:
-            kernel, _, body = function.partition("\n")
-            opcodes = re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)", body)
-            if (architecture, kernel.strip()) in usage:
-                found.append(MachineCode(kernel.strip(), architecture, *usage[architecture, kernel.strip()],
-                                         collections.Counter(opcodes)))
+    for function in listing.split("Function : ")[1:]:
+        kernel, _, body = function.partition("\n")
+        opcodes = re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)", body)
+        architecture = re.search(r"code for (sm_\w+)", listing).group(1)
+        found.append(MachineCode(kernel.strip(), architecture, *usage[kernel.strip()], collections.Counter(opcodes)))
     return found
 
 
@@ -77,21 +73,6 @@ def problems_of(code: MachineCode, budget: dict) -> list[str]:
     return problems
 
 
-def assemble(cuda_bin: pathlib.Path, recorder: pathlib.Path, architectures: list[str],
-             folder: pathlib.Path) -> list[pathlib.Path]:
-    """Cubins of every PTX module inside the recorder for every architecture."""
-    modules = re.split(r"^(?=\.version)", embedded_ptx(str(cuda_bin / "cuobjdump"), recorder), flags=re.M)[1:]
-    cubins = []
-    for number, module in enumerate(modules):
-        ptx = folder / f"{number}.ptx"
-        ptx.write_text(module)
-        for architecture in architectures:
-            cubins.append(folder / f"{number}.{architecture}.cubin")
-            # Contraction was decided by nvcc: the PTX has .rn everywhere.
-            output_of(cuda_bin / "ptxas", "-O3", f"-arch={architecture}", ptx, "-o", cubins[-1])
-    return cubins
-
-
 def check(codes: list[MachineCode], budgets: dict[str, dict], architectures: list[str]) -> list[str]:
     """Prints a line for each kernel; every kernel has a budget, every budget kernels on each architecture."""
     failures, seen = [], set()
@@ -107,16 +88,19 @@ def check(codes: list[MachineCode], budgets: dict[str, dict], architectures: lis
     return failures
 
 
+def report(failures: list[str], kernel_count: int) -> int:
+    """Prints the failures; the program's exit status."""
+    print("\n".join(failures) if failures else f"{kernel_count} kernels keep their budget")
+    return 1 if failures else 0
+
+
 def main() -> int:
     budget, cuda_bin = json.loads(pathlib.Path(sys.argv[1]).read_text()), pathlib.Path(sys.argv[2])
-    with tempfile.TemporaryDirectory() as name:
-        binaries = [pathlib.Path(argument) for argument in sys.argv[3:]]
-        if sys.argv[3] == "--assemble":
-            binaries = assemble(cuda_bin, pathlib.Path(sys.argv[4]), budget["architectures"], pathlib.Path(name))
-        codes = [code for binary in binaries for code in machine_code_of(cuda_bin, binary)]
-    failures = check(codes, budget["kernels"], budget["architectures"])
-    print("\n".join(failures) if failures else f"{len(codes)} kernels keep their budget")
-    return 1 if failures else 0
+    with tempfile.TemporaryDirectory() as folder:
+        codes = [code for number, binary in enumerate(sys.argv[3:])
+                 for cubin in cubins_of(cuda_bin, pathlib.Path(binary), pathlib.Path(folder) / str(number))
+                 for code in machine_code_of(cuda_bin, cubin)]
+    return report(check(codes, budget["kernels"], budget["architectures"]), len(codes))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+"""Memory traffic of the vector paths against the ideal: sectors of global memory, wavefronts of
+shared memory.
+
+usage: traffic_test.py CUOBJDUMP LAUNCH_RECORDER
+"""
+
+import pathlib
+import sys
+
+from operations import ELEMENT_BYTES, Layout, hadamard, quantize, rms_norm, silu_mul
+from products import GemmShape, fake_quantize, fake_quantize_backward, gemm
+from proof import run_calls
+from recording import embedded_ptx, kernels_of
+
+# Most of (taken / ideal), where it is not 1.
+ALLOWED = {
+    # CUTLASS' epilogue writes a tile of y in rows of 32 threads, its scales and bias 4 lanes at a time.
+    ("Gemm", "shared load"): 1.05,
+}
+
+
+def calls():
+    """Aligned rows of a few thousand columns."""
+    for kind in ELEMENT_BYTES:
+        layout = Layout(kind, 4, 4096)
+        for scale in (0.25, None):
+            yield quantize(layout, scale)
+            yield rms_norm(layout, scale, True)
+            yield silu_mul(layout, scale)
+        yield fake_quantize(layout, 0.25)
+        yield fake_quantize_backward(layout, 0.25)
+        yield hadamard(layout, 4096)
+        for m, multiprocessors in ((4, 108), (32, 108), (64, 1), (128, 1)):
+            yield gemm(GemmShape(m, 256, 512, kind, per_row=True, bias=True, multiprocessors=multiprocessors))
+
+
+def main() -> int:
+    recorder, failed = pathlib.Path(sys.argv[2]), 0
+    for outcome in run_calls(recorder, kernels_of(embedded_ptx(sys.argv[1], recorder)), calls(), count_traffic=True):
+        ratios = {kind: round(count.ratio, 3) for kind, count in sorted(outcome.counts.items())}
+        print(f"{outcome.name}: {', '.join(f'{kind} {ratio}' for kind, ratio in ratios.items())}")
+        too_much = [kind for kind, ratio in ratios.items() if ratio > ALLOWED.get((outcome.name.split()[0], kind), 1.0)]
+        for problem in outcome.problems + [f"too much {kind} traffic" for kind in too_much]:
+            print(f"    {problem}")
+            failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
