@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 // Grid: one block. Thread t adds partial sums t, t + kThreads ...; then BlockSum.
-inline __global__ void __launch_bounds__(kThreads)
+static __global__ void __launch_bounds__(kThreads)
     SumKernel(const double* partial_sums, int count, double* total) {
   double sum = 0;
 #pragma unroll 1

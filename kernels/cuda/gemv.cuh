@@ -14,6 +14,10 @@ namespace sasq::kernels::cuda {
 inline constexpr int kGemvChannels = 2;  // of a warp
 inline constexpr int kGemvBlockChannels = kThreads / kWarpThreads * kGemvChannels;
 
+// Steps of K whose loads are on their way at a time.
+template <int rows>
+inline constexpr int kGemvUnroll = rows <= 2 ? 4 / rows : 1;
+
 template <class T>
 struct GemvInput {
   const int8_t* codes;    // [rows, in_features], aligned to 16 bytes
@@ -43,7 +47,6 @@ __device__ __forceinline__ void AddProducts(const GemvInput<T>& in, int64_t firs
                                             int64_t first_channel,
                                             int32_t (&sums)[kRows][kGemvChannels]) {
   constexpr int kLaneCodes = 16;
-  constexpr int kUnroll = kRows <= 2 ? 4 / kRows : 1;  // eight loads of weights on their way
   const int8_t* code_rows[kRows];
   const int8_t* weight_rows[kGemvChannels];
 #pragma unroll
@@ -57,7 +60,7 @@ __device__ __forceinline__ void AddProducts(const GemvInput<T>& in, int64_t firs
         first_channel + n < in.out_features ? first_channel + n : in.out_features - 1;
     weight_rows[n] = in.weights + channel * in.in_features;
   }
-#pragma unroll kUnroll
+#pragma unroll kGemvUnroll<kRows>
   for (int64_t k = ThreadIndex() % kWarpThreads * kLaneCodes; k < in.in_features;
        k += kWarpThreads * kLaneCodes) {
     Codes weights[kGemvChannels];
