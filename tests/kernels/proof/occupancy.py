@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 from collections.abc import Iterable
 
+import numpy as np
 from proof import MEMORY_BYTES
 from ptx import GlobalMemory
 from ptx.parser import Kernel
@@ -16,7 +17,8 @@ from sweep import FAMILIES
 
 def launch_shapes(recorder: pathlib.Path, kernels: dict[str, Kernel]) -> dict[str, tuple[int, int]]:
     """The most (threads, dynamic shared bytes) of each kernel in the sweep's launches."""
-    requests = [call.prepare(GlobalMemory(MEMORY_BYTES))[0] for calls in FAMILIES.values() for call in calls()]
+    with np.errstate(all="ignore"):
+        requests = [call.prepare(GlobalMemory(MEMORY_BYTES))[0] for calls in FAMILIES.values() for call in calls()]
     shapes: dict[str, tuple[int, int]] = {}
     for recording in record(recorder, kernels, requests):
         for launch in recording.launches:
