@@ -1,11 +1,11 @@
 #include <algorithm>
 
 #include "common/status_macros.h"
+#include "kernels/arguments.h"
 #include "kernels/cuda/dispatch.cuh"
 #include "kernels/cuda/fake_quantize.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/fake_quantize.h"
-#include "kernels/matrix_checks.h"
 
 namespace sasq::kernels {
 namespace {
@@ -14,8 +14,8 @@ using cuda::kStep;
 using cuda::kThreads;
 
 // A matrix that `output` may be the same as: nothing to keep separate then.
-Extent UnlessSame(absl::string_view name, const ConstMatrix& matrix, const ConstMatrix& output) {
-  return SamePlace(matrix, output) ? Extent() : MatrixExtent(name, matrix);
+Buffer UnlessSame(absl::string_view name, const ConstMatrix& matrix, const ConstMatrix& output) {
+  return SameMatrix(matrix, output) ? DenseBuffer(name, nullptr, 1, 0) : MatrixBuffer(name, matrix);
 }
 
 template <class T>
@@ -28,17 +28,17 @@ unsigned PartialSums(const ConstMatrix& x) {
 
 absl::Status CheckBackward(absl::string_view operation, const ConstMatrix& x,
                            const ConstMatrix& grad, float scale, const Matrix& grad_x,
-                           const Extent& grad_scale, const Extent& workspace) {
-  SASQ_RETURN_IF_ERROR(CheckScale(operation, scale));
-  SASQ_RETURN_IF_ERROR(CheckMatrix(operation, "x", x));
-  SASQ_RETURN_IF_ERROR(CheckMatrix(operation, "grad", grad));
-  SASQ_RETURN_IF_ERROR(CheckMatrix(operation, "grad_x", grad_x));
-  SASQ_RETURN_IF_ERROR(CheckSameShape(operation, "x", x, "grad", grad));
-  SASQ_RETURN_IF_ERROR(CheckSameShape(operation, "x", x, "grad_x", grad_x));
-  SASQ_RETURN_IF_ERROR(CheckBuffer(operation, grad_scale, sizeof(double)));
-  SASQ_RETURN_IF_ERROR(CheckBuffer(operation, workspace, sizeof(double)));
-  return CheckSeparate(operation, {MatrixExtent("grad_x", grad_x), grad_scale, workspace},
-                       {MatrixExtent("x", x), UnlessSame("grad", grad, grad_x)});
+                           const double* grad_scale, const void* workspace) {
+  SASQ_RETURN_IF_ERROR(CheckScales(operation, "scale", {&scale, 1}));
+  SASQ_RETURN_IF_ERROR(CheckShape(operation, "x", x));
+  SASQ_RETURN_IF_ERROR(CheckShapeLike(operation, "grad", grad, "x", x));
+  SASQ_RETURN_IF_ERROR(CheckShapeLike(operation, "grad_x", grad_x, "x", x));
+  constexpr int64_t kBytes = sizeof(double);
+  const int64_t partial_sums = FakeQuantizeWorkspaceBytes(x.rows, x.cols) / kBytes;
+  return CheckBuffers(
+      operation, {MatrixBuffer("x", x), UnlessSame("grad", grad, grad_x)},
+      {MatrixBuffer("grad_x", grad_x), DenseBuffer("grad_scale", grad_scale, kBytes, 1),
+       DenseBuffer("workspace", workspace, kBytes, partial_sums)});
 }
 
 }  // namespace
@@ -46,11 +46,10 @@ absl::Status CheckBackward(absl::string_view operation, const ConstMatrix& x,
 absl::Status FakeQuantize(const CudaContext& context, const ConstMatrix& x, float scale,
                           const Matrix& y) {
   constexpr absl::string_view kOperation = "FakeQuantize";
-  SASQ_RETURN_IF_ERROR(CheckScale(kOperation, scale));
-  SASQ_RETURN_IF_ERROR(CheckMatrix(kOperation, "x", x));
-  SASQ_RETURN_IF_ERROR(CheckMatrix(kOperation, "y", y));
-  SASQ_RETURN_IF_ERROR(CheckSameShape(kOperation, "x", x, "y", y));
-  SASQ_RETURN_IF_ERROR(CheckSeparate(kOperation, {MatrixExtent("y", y)}, {UnlessSame("x", x, y)}));
+  SASQ_RETURN_IF_ERROR(CheckScales(kOperation, "scale", {&scale, 1}));
+  SASQ_RETURN_IF_ERROR(CheckShape(kOperation, "x", x));
+  SASQ_RETURN_IF_ERROR(CheckShapeLike(kOperation, "y", y, "x", x));
+  SASQ_RETURN_IF_ERROR(CheckBuffers(kOperation, {UnlessSame("x", x, y)}, {MatrixBuffer("y", y)}));
   if (x.rows == 0 || x.cols == 0) return absl::OkStatus();
   SASQ_ASSIGN_OR_RETURN(const auto device, cuda::ScopedDevice::Create(kOperation, context));
   const bool dense = cuda::IsDense(x) && cuda::IsDense(y);
@@ -81,9 +80,7 @@ absl::Status FakeQuantizeBackward(const CudaContext& context, const ConstMatrix&
                                   const ConstMatrix& grad, float scale, const Matrix& grad_x,
                                   double* grad_scale, void* workspace) {
   constexpr absl::string_view kOperation = "FakeQuantizeBackward";
-  SASQ_RETURN_IF_ERROR(CheckBackward(
-      kOperation, x, grad, scale, grad_x, BufferExtent("grad_scale", grad_scale, 1, sizeof(double)),
-      BufferExtent("workspace", workspace, FakeQuantizeWorkspaceBytes(x.rows, x.cols), 1)));
+  SASQ_RETURN_IF_ERROR(CheckBackward(kOperation, x, grad, scale, grad_x, grad_scale, workspace));
   SASQ_ASSIGN_OR_RETURN(const auto device, cuda::ScopedDevice::Create(kOperation, context));
   const cudaStream_t stream = cuda::StreamOf(context);
   auto* partial_sums = static_cast<double*>(workspace);

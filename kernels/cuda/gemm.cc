@@ -1,12 +1,13 @@
 #include "kernels/gemm.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "kernels/arguments.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/products.h"
-#include "kernels/matrix_checks.h"
 
 namespace sasq::kernels {
 namespace {
@@ -16,6 +17,9 @@ using cuda::Tile;
 
 constexpr absl::string_view kOperation = "Gemm";
 
+// Rows of codes are read in vectors of this many.
+constexpr int64_t kCodesAlignment = 16;
+
 // What a kernel of tensor cores takes: 32-bit sizes, and rows of y, scales and bias that can be
 // accessed four values at a time.
 constexpr int64_t kAccessValues = 4;
@@ -23,47 +27,44 @@ constexpr int64_t kMaxSize = std::numeric_limits<int32_t>::max() - 255;  // room
 constexpr int64_t kMaxOutFeatures = cuda::kMaxGridY * 64;                // blocks of the least tile
 
 absl::Status CheckSizes(const CudaWeightsView& weights, const Matrix& y) {
-  const auto invalid = [](absl::string_view name, int64_t value, absl::string_view want) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(kOperation, ": ", name, " is ", value, ", want ", want));
-  };
+  constexpr int64_t kMostCodes = int64_t{1} << 59;
   if (weights.out_features < 1) {
-    return invalid("weights.out_features", weights.out_features, "at least 1");
+    return InvalidSize(kOperation, "weights.out_features", weights.out_features, "at least 1");
   }
   if (weights.in_features < 1 || weights.in_features > kMaxInFeatures ||
-      weights.in_features % 16 != 0) {
-    return invalid("weights.in_features", weights.in_features,
-                   absl::StrCat("a multiple of 16 from 16 to ", kMaxInFeatures / 16 * 16,
-                                " on CUDA; pad codes and weights with zeros"));
+      weights.in_features % kCodesAlignment != 0) {
+    return InvalidSize(kOperation, "weights.in_features", weights.in_features,
+                       absl::StrCat("a multiple of 16 from 16 to ", kMaxInFeatures / 16 * 16,
+                                    " on CUDA; pad codes and weights with zeros"));
   }
-  if (weights.out_features > (int64_t{1} << 60) / weights.in_features) {
-    return invalid("weights.out_features", weights.out_features, "fewer than 2^60 codes in all");
+  if (y.cols != weights.out_features) {
+    return InvalidSize(kOperation, "y.cols", y.cols,
+                       absl::StrCat("weights.out_features, ", weights.out_features));
   }
-  if (y.cols == weights.out_features) return absl::OkStatus();
-  return invalid("y.cols", y.cols, absl::StrCat("weights.out_features, ", weights.out_features));
+  if (std::max(y.rows, y.cols) > kMostCodes / weights.in_features) {
+    return InvalidSize(kOperation, "the larger side of y", std::max(y.rows, y.cols),
+                       "at most 2^59 codes in all");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckArguments(const int8_t* codes, const ActivationScales& x_scales,
                             const CudaWeightsView& weights, const float* bias, const Matrix& y) {
-  SASQ_RETURN_IF_ERROR(CheckMatrix(kOperation, "y", y));
+  SASQ_RETURN_IF_ERROR(CheckShape(kOperation, "y", y));
   SASQ_RETURN_IF_ERROR(CheckSizes(weights, y));
-  if (y.rows > (int64_t{1} << 60) / weights.in_features) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(kOperation, ": y has ", y.rows, " rows, want fewer than 2^60 codes in all"));
-  }
-  if (x_scales.per_row == nullptr) SASQ_RETURN_IF_ERROR(CheckScale(kOperation, x_scales.scale));
-  const Extent inputs[] = {
-      BufferExtent("codes", codes, y.rows * weights.in_features, 1),
-      BufferExtent("weights.codes", weights.codes, weights.out_features * weights.in_features, 1),
-      BufferExtent("weights.scales", weights.scales, weights.out_features, sizeof(float)),
-      BufferExtent("bias", bias, bias == nullptr ? 0 : weights.out_features, sizeof(float)),
-      BufferExtent("x_scales.per_row", x_scales.per_row, x_scales.per_row == nullptr ? 0 : y.rows,
-                   sizeof(float))};
-  const int64_t alignments[] = {16, 16, alignof(float), alignof(float), alignof(float)};
-  for (size_t i = 0; i < std::size(inputs); ++i) {
-    SASQ_RETURN_IF_ERROR(CheckBuffer(kOperation, inputs[i], alignments[i]));
-  }
-  return CheckSeparate(kOperation, {MatrixExtent("y", y)}, inputs);
+  const bool per_row = x_scales.per_row != nullptr;
+  if (!per_row)
+    SASQ_RETURN_IF_ERROR(CheckScales(kOperation, "x_scales.scale", {&x_scales.scale, 1}));
+  const int64_t row_vectors = weights.in_features / kCodesAlignment;
+  constexpr int64_t kFloat = sizeof(float);
+  return CheckBuffers(
+      kOperation,
+      {DenseBuffer("codes", codes, kCodesAlignment, y.rows * row_vectors),
+       DenseBuffer("weights.codes", weights.codes, kCodesAlignment, y.cols * row_vectors),
+       DenseBuffer("weights.scales", weights.scales, kFloat, y.cols),
+       DenseBuffer("bias", bias, kFloat, bias == nullptr ? 0 : y.cols),
+       DenseBuffer("x_scales.per_row", x_scales.per_row, kFloat, per_row ? y.rows : 0)},
+      {MatrixBuffer("y", y)});
 }
 
 // Whether the kernels of tensor cores can compute the product; GemvKernel always can.

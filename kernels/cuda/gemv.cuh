@@ -60,7 +60,7 @@ __device__ __forceinline__ void AddProducts(const GemvInput<T>& in, int64_t firs
         first_channel + n < in.out_features ? first_channel + n : in.out_features - 1;
     weight_rows[n] = in.weights + channel * in.in_features;
   }
-#pragma unroll kGemvUnroll<kRows>
+#pragma unroll kGemvUnroll < kRows>
   for (int64_t k = ThreadIndex() % kWarpThreads * kLaneCodes; k < in.in_features;
        k += kWarpThreads * kLaneCodes) {
     Codes weights[kGemvChannels];

@@ -2,11 +2,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "kernels/arguments.h"
 #include "kernels/cuda/dispatch.cuh"
 #include "kernels/cuda/hadamard.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/hadamard.h"
-#include "kernels/matrix_checks.h"
 #include "kernels/numerics.h"
 
 namespace sasq::kernels {
@@ -36,12 +36,11 @@ unsigned ThreadsFor(int64_t block, int64_t cols) {
 
 absl::Status HadamardTransform(const CudaContext& context, const ConstMatrix& x, int64_t block,
                                const Matrix& y) {
-  SASQ_RETURN_IF_ERROR(CheckMatrix(kOperation, "x", x));
-  SASQ_RETURN_IF_ERROR(CheckMatrix(kOperation, "y", y));
-  SASQ_RETURN_IF_ERROR(CheckSameShape(kOperation, "x", x, "y", y));
+  SASQ_RETURN_IF_ERROR(CheckShape(kOperation, "x", x));
+  SASQ_RETURN_IF_ERROR(CheckShapeLike(kOperation, "y", y, "x", x));
   SASQ_RETURN_IF_ERROR(CheckBlock(block, x.cols));
-  SASQ_RETURN_IF_ERROR(CheckSeparate(kOperation, {MatrixExtent("y", y)},
-                                     {SamePlace(x, y) ? Extent() : MatrixExtent("x", x)}));
+  const Buffer input = SameMatrix(x, y) ? DenseBuffer("x", nullptr, 1, 0) : MatrixBuffer("x", x);
+  SASQ_RETURN_IF_ERROR(CheckBuffers(kOperation, {input}, {MatrixBuffer("y", y)}));
   if (x.rows == 0 || x.cols == 0) return absl::OkStatus();
   SASQ_ASSIGN_OR_RETURN(const auto device, cuda::ScopedDevice::Create(kOperation, context));
   const unsigned threads = ThreadsFor(block, x.cols);

@@ -1,8 +1,8 @@
 #include "common/status_macros.h"
+#include "kernels/arguments.h"
 #include "kernels/cuda/dispatch.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/quantize.cuh"
-#include "kernels/matrix_checks.h"
 #include "kernels/quantize.h"
 
 namespace sasq::kernels {
@@ -26,12 +26,11 @@ bool TakesVectors(const ConstMatrix& x, const int8_t* codes) {
 absl::Status QuantizeStatic(const CudaContext& context, const ConstMatrix& x, float scale,
                             int8_t* codes) {
   constexpr absl::string_view kOperation = "QuantizeStatic";
-  SASQ_RETURN_IF_ERROR(CheckScale(kOperation, scale));
-  SASQ_RETURN_IF_ERROR(CheckMatrix(kOperation, "x", x));
-  const Extent codes_extent = BufferExtent("codes", codes, x.rows * x.cols, 1);
-  SASQ_RETURN_IF_ERROR(CheckBuffer(kOperation, codes_extent, 1));
-  SASQ_RETURN_IF_ERROR(CheckSeparate(kOperation, {codes_extent}, {MatrixExtent("x", x)}));
-  if (codes_extent.bytes == 0) return absl::OkStatus();
+  SASQ_RETURN_IF_ERROR(CheckScales(kOperation, "scale", {&scale, 1}));
+  SASQ_RETURN_IF_ERROR(CheckShape(kOperation, "x", x));
+  SASQ_RETURN_IF_ERROR(CheckBuffers(kOperation, {MatrixBuffer("x", x)},
+                                    {DenseBuffer("codes", codes, 1, x.rows * x.cols)}));
+  if (x.rows == 0 || x.cols == 0) return absl::OkStatus();
   SASQ_ASSIGN_OR_RETURN(const auto device, cuda::ScopedDevice::Create(kOperation, context));
   const ConstMatrix rows = cuda::IsDense(x) ? cuda::Flat(x) : x;
   cuda::WithElement(x.type, [&](auto element) {
@@ -48,13 +47,10 @@ absl::Status QuantizeStatic(const CudaContext& context, const ConstMatrix& x, fl
 absl::Status QuantizePerToken(const CudaContext& context, const ConstMatrix& x, int8_t* codes,
                               float* scales) {
   constexpr absl::string_view kOperation = "QuantizePerToken";
-  SASQ_RETURN_IF_ERROR(CheckMatrix(kOperation, "x", x));
-  const Extent codes_extent = BufferExtent("codes", codes, x.rows * x.cols, 1);
-  const Extent scales_extent = BufferExtent("scales", scales, x.rows, sizeof(float));
-  SASQ_RETURN_IF_ERROR(CheckBuffer(kOperation, codes_extent, 1));
-  SASQ_RETURN_IF_ERROR(CheckBuffer(kOperation, scales_extent, sizeof(float)));
-  SASQ_RETURN_IF_ERROR(
-      CheckSeparate(kOperation, {codes_extent, scales_extent}, {MatrixExtent("x", x)}));
+  SASQ_RETURN_IF_ERROR(CheckShape(kOperation, "x", x));
+  SASQ_RETURN_IF_ERROR(CheckBuffers(kOperation, {MatrixBuffer("x", x)},
+                                    {DenseBuffer("codes", codes, 1, x.rows * x.cols),
+                                     DenseBuffer("scales", scales, sizeof(float), x.rows)}));
   SASQ_RETURN_IF_ERROR(cuda::CheckGridRows(kOperation, x.rows));
   if (x.rows == 0) return absl::OkStatus();
   SASQ_ASSIGN_OR_RETURN(const auto device, cuda::ScopedDevice::Create(kOperation, context));

@@ -2,10 +2,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "kernels/arguments.h"
 #include "kernels/cuda/dispatch.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/rms_norm.cuh"
-#include "kernels/matrix_checks.h"
 #include "kernels/rms_norm.h"
 
 namespace sasq::kernels {
@@ -13,31 +13,25 @@ namespace {
 
 bool HasResidual(const RmsNormInput& input) { return input.residual.data != nullptr; }
 
-absl::Status CheckInput(absl::string_view operation, const RmsNormInput& input, const Extent& codes,
-                        const Extent& scales) {
+// No scales: the static form.
+absl::Status CheckArguments(absl::string_view operation, const RmsNormInput& input,
+                            const int8_t* codes, const Buffer& scales) {
   const ConstMatrix& x = input.x;
-  SASQ_RETURN_IF_ERROR(CheckMatrix(operation, "x", x));
-  if (x.cols == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(operation, ": x has 0 columns, want at least 1"));
-  }
+  SASQ_RETURN_IF_ERROR(CheckShape(operation, "x", x));
+  if (x.cols < 1) return InvalidSize(operation, "cols", x.cols, "at least 1");
   if (!std::isfinite(input.epsilon) || input.epsilon < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(operation, ": epsilon is ", input.epsilon, ", want finite and not negative"));
   }
-  const int64_t element_bytes = DataTypeBytes(x.type);
-  const Extent gain = BufferExtent("gain", input.gain, x.cols, element_bytes);
-  Extent residual;
+  Buffer residual = DenseBuffer("residual", nullptr, 1, 0);
   if (HasResidual(input)) {
-    SASQ_RETURN_IF_ERROR(CheckMatrix(operation, "residual", input.residual));
-    SASQ_RETURN_IF_ERROR(CheckSameShape(operation, "x", x, "residual", input.residual));
-    residual = MatrixExtent("residual", input.residual);
+    SASQ_RETURN_IF_ERROR(CheckShapeLike(operation, "residual", input.residual, "x", x));
+    residual = MatrixBuffer("residual", input.residual);
   }
-  SASQ_RETURN_IF_ERROR(CheckBuffer(operation, gain, element_bytes));
-  SASQ_RETURN_IF_ERROR(CheckBuffer(operation, codes, 1));
-  SASQ_RETURN_IF_ERROR(CheckBuffer(operation, scales, sizeof(float)));
-  SASQ_RETURN_IF_ERROR(
-      CheckSeparate(operation, {codes, scales, residual}, {MatrixExtent("x", x), gain}));
+  SASQ_RETURN_IF_ERROR(CheckBuffers(
+      operation,
+      {MatrixBuffer("x", x), DenseBuffer("gain", input.gain, DataTypeBytes(x.type), x.cols)},
+      {DenseBuffer("codes", codes, 1, x.rows * x.cols), scales, residual}));
   return cuda::CheckGridRows(operation, x.rows);
 }
 
@@ -82,20 +76,17 @@ absl::Status Launch(absl::string_view operation, const CudaContext& context,
 absl::Status RmsNormQuantizeStatic(const CudaContext& context, const RmsNormInput& input,
                                    float scale, int8_t* codes) {
   constexpr absl::string_view kOperation = "RmsNormQuantizeStatic";
-  SASQ_RETURN_IF_ERROR(CheckScale(kOperation, scale));
-  SASQ_RETURN_IF_ERROR(CheckMatrix(kOperation, "x", input.x));
-  const Extent codes_extent = BufferExtent("codes", codes, input.x.rows * input.x.cols, 1);
-  SASQ_RETURN_IF_ERROR(CheckInput(kOperation, input, codes_extent, Extent()));
+  SASQ_RETURN_IF_ERROR(CheckScales(kOperation, "scale", {&scale, 1}));
+  SASQ_RETURN_IF_ERROR(
+      CheckArguments(kOperation, input, codes, DenseBuffer("scales", nullptr, 1, 0)));
   return Launch(kOperation, context, input, scale, codes, nullptr);
 }
 
 absl::Status RmsNormQuantizePerToken(const CudaContext& context, const RmsNormInput& input,
                                      int8_t* codes, float* scales) {
   constexpr absl::string_view kOperation = "RmsNormQuantizePerToken";
-  SASQ_RETURN_IF_ERROR(CheckMatrix(kOperation, "x", input.x));
-  const Extent codes_extent = BufferExtent("codes", codes, input.x.rows * input.x.cols, 1);
-  const Extent scales_extent = BufferExtent("scales", scales, input.x.rows, sizeof(float));
-  SASQ_RETURN_IF_ERROR(CheckInput(kOperation, input, codes_extent, scales_extent));
+  SASQ_RETURN_IF_ERROR(CheckArguments(kOperation, input, codes,
+                                      DenseBuffer("scales", scales, sizeof(float), input.x.rows)));
   return Launch(kOperation, context, input, 0, codes, scales);
 }
 

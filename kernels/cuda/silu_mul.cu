@@ -1,10 +1,9 @@
-#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "kernels/arguments.h"
 #include "kernels/cuda/dispatch.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/quantize.cuh"
 #include "kernels/cuda/silu_mul.cuh"
-#include "kernels/matrix_checks.h"
 #include "kernels/silu_mul.h"
 
 namespace sasq::kernels {
@@ -13,23 +12,14 @@ namespace {
 using cuda::kStep;
 using cuda::kThreads;
 
-absl::Status CheckInputs(absl::string_view operation, const ConstMatrix& gate,
-                         const ConstMatrix& up) {
-  SASQ_RETURN_IF_ERROR(CheckMatrix(operation, "gate", gate));
-  SASQ_RETURN_IF_ERROR(CheckMatrix(operation, "up", up));
-  SASQ_RETURN_IF_ERROR(CheckSameShape(operation, "gate", gate, "up", up));
-  if (gate.cols > 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(operation, ": gate has 0 columns, want at least 1"));
-}
-
-// Of inputs that passed CheckInputs.
-absl::Status CheckOutputs(absl::string_view operation, const ConstMatrix& gate,
-                          const ConstMatrix& up, const Extent& codes, const Extent& scales) {
-  SASQ_RETURN_IF_ERROR(CheckBuffer(operation, codes, 1));
-  SASQ_RETURN_IF_ERROR(CheckBuffer(operation, scales, sizeof(float)));
-  return CheckSeparate(operation, {codes, scales},
-                       {MatrixExtent("gate", gate), MatrixExtent("up", up)});
+// No scales: the static form.
+absl::Status CheckArguments(absl::string_view operation, const ConstMatrix& gate,
+                            const ConstMatrix& up, const int8_t* codes, const Buffer& scales) {
+  SASQ_RETURN_IF_ERROR(CheckShape(operation, "gate", gate));
+  SASQ_RETURN_IF_ERROR(CheckShapeLike(operation, "up", up, "gate", gate));
+  if (gate.cols < 1) return InvalidSize(operation, "cols", gate.cols, "at least 1");
+  return CheckBuffers(operation, {MatrixBuffer("gate", gate), MatrixBuffer("up", up)},
+                      {DenseBuffer("codes", codes, 1, gate.rows * gate.cols), scales});
 }
 
 bool TakesVectors(const ConstMatrix& gate, const ConstMatrix& up, const int8_t* codes) {
@@ -52,10 +42,9 @@ cuda::SiluMulSource<T> SourceOf(const ConstMatrix& gate, const ConstMatrix& up) 
 absl::Status SiluMulQuantizeStatic(const CudaContext& context, const ConstMatrix& gate,
                                    const ConstMatrix& up, float scale, int8_t* codes) {
   constexpr absl::string_view kOperation = "SiluMulQuantizeStatic";
-  SASQ_RETURN_IF_ERROR(CheckScale(kOperation, scale));
-  SASQ_RETURN_IF_ERROR(CheckInputs(kOperation, gate, up));
-  const Extent codes_extent = BufferExtent("codes", codes, gate.rows * gate.cols, 1);
-  SASQ_RETURN_IF_ERROR(CheckOutputs(kOperation, gate, up, codes_extent, Extent()));
+  SASQ_RETURN_IF_ERROR(CheckScales(kOperation, "scale", {&scale, 1}));
+  SASQ_RETURN_IF_ERROR(
+      CheckArguments(kOperation, gate, up, codes, DenseBuffer("scales", nullptr, 1, 0)));
   if (gate.rows == 0) return absl::OkStatus();
   SASQ_ASSIGN_OR_RETURN(const auto device, cuda::ScopedDevice::Create(kOperation, context));
   cuda::WithElement(gate.type, [&](auto element) {
@@ -72,10 +61,8 @@ absl::Status SiluMulQuantizeStatic(const CudaContext& context, const ConstMatrix
 absl::Status SiluMulQuantizePerToken(const CudaContext& context, const ConstMatrix& gate,
                                      const ConstMatrix& up, int8_t* codes, float* scales) {
   constexpr absl::string_view kOperation = "SiluMulQuantizePerToken";
-  SASQ_RETURN_IF_ERROR(CheckInputs(kOperation, gate, up));
-  const Extent codes_extent = BufferExtent("codes", codes, gate.rows * gate.cols, 1);
-  const Extent scales_extent = BufferExtent("scales", scales, gate.rows, sizeof(float));
-  SASQ_RETURN_IF_ERROR(CheckOutputs(kOperation, gate, up, codes_extent, scales_extent));
+  SASQ_RETURN_IF_ERROR(CheckArguments(kOperation, gate, up, codes,
+                                      DenseBuffer("scales", scales, sizeof(float), gate.rows)));
   SASQ_RETURN_IF_ERROR(cuda::CheckGridRows(kOperation, gate.rows));
   if (gate.rows == 0) return absl::OkStatus();
   SASQ_ASSIGN_OR_RETURN(const auto device, cuda::ScopedDevice::Create(kOperation, context));
