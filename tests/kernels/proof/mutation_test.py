@@ -20,12 +20,13 @@ from machine_code_test import assemble
 from mutants import CHECKS, MUTANTS, Mutant
 from operations import Call
 from proof import run_calls
-from ptx.parser import Kernel
 from recording import embedded_ptx, kernels_of
 from sass_check import machine_code_of, problems_of
 from sweep import FAMILIES
 
 RECORDER = "tests/launch_recorder"
+# Files with nothing that launchers compute with: the launches stay what they are.
+DEVICE_ONLY = (".cuh", "kernels/numerics.h")
 
 
 class NotPlanted(Exception):
@@ -49,63 +50,66 @@ class Workshop:
         if done.returncode:
             raise NotPlanted(f"does not compile: {done.stdout.strip()[:300]}")
 
-    def plant(self, mutant: Mutant, folder: pathlib.Path) -> pathlib.Path:
-        """A launch recorder with the bug."""
+    def plant(self, mutant: Mutant, folder: pathlib.Path) -> tuple[pathlib.Path, str]:
+        """A launch recorder and all of its PTX, with the bug."""
+        recorder = self._build / RECORDER
+        ptx = embedded_ptx(str(self._cuda_bin / "cuobjdump"), recorder)
+        if mutant.file.endswith(".ptx"):
+            mutated, count = re.subn(mutant.search, mutant.replace, ptx)
+            if not count:
+                raise NotPlanted("its pattern is nowhere in the PTX")
+            return recorder, mutated
         text = (self._source / mutant.file).read_text()
         if text.count(mutant.search) != 1:
             raise NotPlanted(f"its text is {text.count(mutant.search)} times in {mutant.file}, want 1")
         copy = folder / mutant.file
         copy.parent.mkdir(parents=True)
         copy.write_text(text.replace(mutant.search, mutant.replace))
+        if mutant.file.endswith(DEVICE_ONLY):
+            # Later kernels of a name replace earlier ones.
+            return recorder, ptx + "".join(self._ptx_of(unit, folder) for unit in mutant.units)
         link = self._commands[-1]
         for unit in mutant.units:
-            link = self._compile(unit, folder, link)
+            self._run(self._compilation(unit, folder, folder / f"{unit}.o"))
+            used = re.search(rf"\S*/{unit}(?:\.cc)?\.o(?=\s)", link)[0]
+            link = link.replace(used, f"{folder}/{unit}.o", 1)
         self._run(re.sub(rf"-o {RECORDER}\b", f"-o {folder}/recorder", link))
-        return folder / "recorder"
+        return folder / "recorder", embedded_ptx(str(self._cuda_bin / "cuobjdump"), folder / "recorder")
 
-    def _compile(self, unit: str, folder: pathlib.Path, link: str) -> str:
-        """Compiles a unit with the copy's folder before the source folder; the link command that takes it."""
+    def _ptx_of(self, unit: str, folder: pathlib.Path) -> str:
+        command = self._compilation(unit, folder, folder / f"{unit}.ptx")
+        self._run(re.sub(r" -c (?=\S+\.cu )", " -ptx ", command))
+        return (folder / f"{unit}.ptx").read_text()
+
+    def _compilation(self, unit: str, folder: pathlib.Path, output: pathlib.Path) -> str:
+        """The build's command for a unit, with the copy's folder before the source folder."""
         pattern = rf"-c (\S*/kernels/cuda/{unit}\.(?:cu|cc))(?=\s|$)"
         command = next(line for line in self._commands if re.search(pattern, line))
         source = re.search(pattern, command)[1]
         mutated = folder / "kernels" / "cuda" / pathlib.Path(source).name
-        compiled = folder / f"{unit}.o"
         command = re.sub(r"^cd \S+ && | && \S*cmake .*$| -MD| -M[TF] \S+|\S*ccache ", "", command)
         command = command.replace(f"-c {source}", f"-c {mutated if mutated.exists() else source}")
-        command = re.sub(r"-o \S+", f"-o {compiled}", command)
-        self._run(command.replace(f"-I{self._source} ", f"-I{folder} -I{self._source} ", 1))
-        used = re.search(rf"\S*/{unit}(?:\.cc)?\.o(?=\s)", link)[0]
-        return link.replace(used, str(compiled), 1)
-
-    def kernels(self, recorder: pathlib.Path, mutant: Mutant | None = None) -> dict[str, Kernel]:
-        """The kernels of a recorder, those of CUTLASS with a bug in their PTX if `mutant` is one of PTX."""
-        ptx = embedded_ptx(str(self._cuda_bin / "cuobjdump"), recorder)
-        if mutant:
-            ptx, count = re.subn(mutant.search, mutant.replace, ptx)
-            if not count:
-                raise NotPlanted("its pattern is nowhere in the PTX")
-        return kernels_of(ptx)
+        command = re.sub(r"-o \S+", f"-o {output}", command)
+        return command.replace(f"-I{self._source} ", f"-I{folder} -I{self._source} ", 1)
 
     def problems(self, mutant: Mutant) -> Iterable[str]:
         """What the checks say about a mutant."""
         with tempfile.TemporaryDirectory(dir=self._build / "tests") as name:
             folder = pathlib.Path(name)
-            in_ptx = mutant.file.endswith(".ptx")
-            recorder = self._build / RECORDER if in_ptx else self.plant(mutant, folder)
+            recorder, ptx = self.plant(mutant, folder)
             if mutant.check == "machine code":
-                yield from self._machine_code_problems(recorder, mutant, folder)
+                yield from self._machine_code_problems(ptx, mutant, folder)
                 return
-            kernels = self.kernels(recorder, mutant if in_ptx else None)
             counted = mutant.check == "traffic"
             chosen = chosen_calls(mutant.calls, traffic_test.calls() if counted else all_calls())
-            for outcome in run_calls(recorder, kernels, chosen, count_traffic=counted):
+            for outcome in run_calls(recorder, kernels_of(ptx), chosen, count_traffic=counted):
                 yield from outcome.problems
                 yield from traffic_test.traffic_problems(outcome)
 
-    def _machine_code_problems(self, recorder: pathlib.Path, mutant: Mutant, folder: pathlib.Path) -> Iterable[str]:
-        modules = re.split(r"^(?=\.version)", embedded_ptx(str(self._cuda_bin / "cuobjdump"), recorder), flags=re.M)[1:]
-        ptx = "".join(module for module in modules if re.search(mutant.calls, module))
-        for cubin in assemble(self._cuda_bin, ptx, self._budget["architectures"], folder):
+    def _machine_code_problems(self, ptx: str, mutant: Mutant, folder: pathlib.Path) -> Iterable[str]:
+        modules = re.split(r"^(?=\.version)", ptx, flags=re.M)[1:]
+        module = [module for module in modules if re.search(mutant.calls, module)][-1]
+        for cubin in assemble(self._cuda_bin, module, self._budget["architectures"], folder):
             for code in machine_code_of(self._cuda_bin, cubin):
                 budget = next(entry for name, entry in self._budget["kernels"].items() if re.search(name, code.kernel))
                 yield from problems_of(code, budget)

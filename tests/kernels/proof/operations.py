@@ -96,12 +96,12 @@ class Layout:
         return PlacedMatrix.place(memory, self.kind, values, self.rows, self.cols, gap=self.gap, offset=self.offset,
                                   writable=writable)
 
-    def random(self, seed: str, spread: float = 3.0, special: bool = False) -> Array:
-        """Values in the storage type: ties of a scale of 0.25 among them; `special`: NaN, infinities, extremes."""
+    def random(self, seed: str, spread: float = 3.0, special: bool = False, tie_scale: float = 0.25) -> Array:
+        """Values in the storage type: ties of a scale among them; `special`: NaN, infinities, extremes."""
         rng = np.random.default_rng(zlib.crc32(f"{seed} {self}".encode()))
         values = rng.normal(0, spread, (self.rows, self.cols)).astype(np.float32)
         ties = rng.random(values.shape) < 0.2
-        values[ties] = (np.floor(values[ties] * 4) + 0.5) / 4
+        values[ties] = (np.floor(values[ties] / np.float32(tie_scale)) + np.float32(0.5)) * np.float32(tie_scale)
         if special:
             extremes = np.float32([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, -1e-40, 3e38, 31.75, -32.0, 6e4, -6e4])
             places = rng.choice(values.size, min(values.size, 3 * extremes.size), replace=False)
@@ -152,9 +152,10 @@ class QuantizedOutput:
 def quantize(layout: Layout, scale: float | None, special: bool = False) -> Call:
     """QuantizeStatic, or QuantizePerToken where `scale` is None."""
     name = f"Quantize {'per token' if scale is None else 'static'} {layout}{' special' if special else ''}"
+    name += "" if scale in (None, 0.25) else f" scale {scale}"
 
     def prepare(memory: GlobalMemory) -> tuple[dict, Check]:
-        x = layout.random(name, special=special)
+        x = layout.random(name, special=special, tie_scale=scale or 0.25)
         output = QuantizedOutput.place(memory, layout, scale)
         call = output.as_call("Quantize") | {"x": layout.place(memory, x).as_call()}
         return call, lambda: output.check(oracle.to_float(x))

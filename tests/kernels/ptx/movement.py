@@ -105,7 +105,7 @@ def decode_ld(kernel: Kernel, instruction: Instruction) -> Operation:
     """ld of scalars and vectors."""
     space, length, kind = _access(instruction)
     destination, address = instruction.operands
-    read_address, _ = address_reader(kernel, address)
+    read_address = address_reader(kernel, address)
     writers = [writer(kernel, part) for part in elements(destination)]
     dtype = dtype_of(kind)
     constant = "nc" in instruction.parts
@@ -127,7 +127,7 @@ def decode_st(kernel: Kernel, instruction: Instruction) -> Operation:
     """st of scalars and vectors."""
     space, length, kind = _access(instruction)
     address, source = instruction.operands
-    read_address, _ = address_reader(kernel, address)
+    read_address = address_reader(kernel, address)
     readers = [reader(kernel, part, kind) for part in elements(source)]
     names = registers_in(kernel, source)
     if len(readers) != length:
@@ -155,8 +155,8 @@ def decode_cp_async(kernel: Kernel, instruction: Instruction) -> Operation:
     if unknown:
         raise PtxError(f"modifier .{unknown[0]} is not supported")
     target, source, *sizes = instruction.operands
-    read_target, _ = address_reader(kernel, target)
-    read_source, _ = address_reader(kernel, source)
+    read_target = address_reader(kernel, target)
+    read_source = address_reader(kernel, source)
     size = int(sizes[0])
     read_size = reader(kernel, sizes[1], "u32") if len(sizes) > 1 else None
 

@@ -132,15 +132,16 @@ def writer(kernel: Kernel, operand: str) -> Callable[["Gang", Array], None]:
     return write
 
 
-def address_reader(kernel: Kernel, operand: str) -> tuple[Reader, bool]:
-    """Reads [base + offset] as a 64-bit address; and whether it is the same for all threads."""
+def address_reader(kernel: Kernel, operand: str) -> Reader:
+    """Reads [base + offset] as a 64-bit address for each lane."""
     match = re.fullmatch(r"\[\s*([%\w$.]+)\s*(?:\+\s*(-?\w+))?\s*\]", operand)
     if not match:
         raise PtxError(f"unknown address: {operand}")
     base, offset = match[1], np.int64(int(match[2] or "0", 0))
     if base in kernel.registers:
-        kind = "u64" if kernel.registers[base].endswith("64") else "u32"
-        read = reader(kernel, base, kind)
-        return (lambda gang: read(gang).astype(np.int64) + offset), False
+        wide = kernel.registers[base].endswith("64")
+        read = reader(kernel, base, "u64" if wide else "u32")
+        limit = np.int64(-1 if wide else 0xFFFFFFFF)  # 32-bit addresses wrap around
+        return lambda gang: (read(gang).astype(np.int64) + offset) & limit
     constant = reader(kernel, base, "u64")
-    return (lambda gang: lane_values(gang, constant(gang).astype(np.int64) + offset)), True
+    return lambda gang: lane_values(gang, constant(gang).astype(np.int64) + offset)

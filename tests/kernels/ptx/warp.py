@@ -135,7 +135,7 @@ def decode_ldmatrix(kernel: Kernel, instruction: Instruction) -> Operation:
         raise PtxError("this form is not supported")
     destination, address = instruction.operands
     writers = [writer(kernel, part) for part in elements(destination)]
-    read_address, _ = address_reader(kernel, address)
+    read_address = address_reader(kernel, address)
     lane, word = fragments.ldmatrix_source(len(writers))
 
     def execute(gang: "Gang") -> Array:

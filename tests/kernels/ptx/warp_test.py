@@ -57,6 +57,10 @@ class WarpTest(unittest.TestCase):
         stack = "mov.u64 %rd5, stack; cvta.local.u64 %rd6, %rd5; st.local.u32 [%rd5+4], %r1; ld.u32 %r10, [%rd6+4];"
         np.testing.assert_array_equal(lanes(stack), LANE)
 
+    def test_32_bit_addresses_wrap_around(self):
+        body = "mov.u32 %r20, buffer; st.shared.u32 [%r20+64], %r0; sub.u32 %r21, 0, 64; ld.shared.u32 %r10, [%r21+128];"
+        np.testing.assert_array_equal(lanes(body, values=LANE[:1]), [0])
+
     def test_special_registers(self):
         body = "mov.u32 %r5, %ctaid.x; mov.u32 %r6, %ntid.x; mad.lo.s32 %r10, %r5, %r6, %r0;"
         got = run_snippet(body + "mul.wide.u32 %rd5, %r5, 512; add.s64 %rd2, %rd2, %rd5;", LANE, "r", blocks=3)[:, 0]
