@@ -45,7 +45,8 @@ def check_occupancy(codes: list[MachineCode], budgets: dict, program: pathlib.Pa
 
 
 def main() -> int:
-    budget, cuda_bin, recorder, program = json.loads(pathlib.Path(sys.argv[1]).read_text()), *map(pathlib.Path, sys.argv[2:])
+    budget = json.loads(pathlib.Path(sys.argv[1]).read_text())
+    cuda_bin, recorder, program = (pathlib.Path(argument) for argument in sys.argv[2:])
     ptx = embedded_ptx(str(cuda_bin / "cuobjdump"), recorder)
     with tempfile.TemporaryDirectory() as folder:
         cubins = assemble(cuda_bin, ptx, budget["architectures"], pathlib.Path(folder))

@@ -134,7 +134,7 @@ MUTANTS = (
     Mutant("vectors whatever the stride", "kernels/cuda/launch.cc", "(matrix.row_stride % step == 0 || matrix.rows == 1)",
            "true", ("launch",), "Quantize per token float16 .* gap 1", "alignment"),
     Mutant("tensor cores whatever the address of y", "kernels/cuda/gemm.cc", "cuda::IsAligned(product.y.data, y_bytes)",
-           "true", ("gemm",), "Gemm 12x20x64 .* offset", "alignment"),
+           "y_bytes > 0", ("gemm",), "Gemm 12x20x64 .* offset", "alignment"),
     # CUTLASS' kernels, in PTX.
     Mutant("wait for one group too few", "gemm_sm80.ptx", r"cp\.async\.wait_group 2;", "cp.async.wait_group 3;", (),
            "Gemm 33x68x144 float16", "shared race", True),

@@ -95,12 +95,14 @@ def report(failures: list[str], kernel_count: int) -> int:
 
 
 def main() -> int:
-    budget, cuda_bin = json.loads(pathlib.Path(sys.argv[1]).read_text()), pathlib.Path(sys.argv[2])
+    budget, cuda_bin = json.loads(pathlib.Path(sys.argv[1]).read_text()), pathlib.Path(sys.argv[2]).resolve()
     with tempfile.TemporaryDirectory() as folder:
         codes = [code for number, binary in enumerate(sys.argv[3:])
                  for cubin in cubins_of(cuda_bin, pathlib.Path(binary), pathlib.Path(folder) / str(number))
                  for code in machine_code_of(cuda_bin, cubin)]
-    return report(check(codes, budget["kernels"], budget["architectures"]), len(codes))
+    architectures = budget["product_architectures"]
+    codes = [code for code in codes if code.architecture in budget["architectures"]]
+    return report(check(codes, budget["kernels"], architectures), len(codes))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ def decode_cvt(kernel: Kernel, instruction: Instruction) -> Operation:
         if "sat" in modifiers:
             raise PtxError("modifier .sat is not supported")
         if source not in _FLOATS:
-            return plain(kernel, instruction.operands, [source], lambda a: _round_to(_float_of_integer(a, target), target))
+            return plain(kernel, instruction.operands, [source],
+                         lambda a: _round_to(_float_of_integer(a, target), target))
         whole = {"rni": np.rint, "rzi": np.trunc, "rmi": np.floor, "rpi": np.ceil}.get(rounding, lambda a: a)
         return plain(kernel, instruction.operands, [source], lambda a: _round_to(whole(_as_float(a, source)), target))
     dtype = dtype_of(target)

@@ -151,7 +151,8 @@ def decode_cp_async(kernel: Kernel, instruction: Instruction) -> Operation:
     if parts[2] == "wait_group":
         pending = int(instruction.operands[0])
         return Operation(lambda gang: _wait_groups(gang, pending))
-    unknown = [p for p in parts[2:] if p not in ("ca", "cg", "shared", "global", "") and not p.startswith(("L2::", "shared::"))]
+    unknown = [part for part in parts[2:] if part not in ("ca", "cg", "shared", "global", "")
+               and not part.startswith(("L2::", "shared::"))]
     if unknown:
         raise PtxError(f"modifier .{unknown[0]} is not supported")
     target, source, *sizes = instruction.operands
