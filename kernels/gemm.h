@@ -34,7 +34,10 @@ struct ActivationScales {
 absl::Status Gemm(const CpuContext& context, const int8_t* codes, const ActivationScales& x_scales,
                   const PackedWeightsView& weights, const float* bias, const Matrix& y);
 
-// On CUDA in_features must be a multiple of 16, `codes` and `weights` aligned to 16 bytes.
+// On CUDA in_features must be a multiple of 16 (pad codes and weights with zeros), `codes` and
+// weights.codes aligned to 16 bytes. Tensor cores compute more than 8 rows, if out_features and
+// y.row_stride are multiples of 4, y is aligned to 4 of its values and weights.scales and `bias`
+// are aligned to 16 bytes; any other product is right but slow: pad the output channels.
 absl::Status Gemm(const CudaContext& context, const int8_t* codes, const ActivationScales& x_scales,
                   const CudaWeightsView& weights, const float* bias, const Matrix& y);
 

@@ -8,7 +8,8 @@
 // Every function returns INVALID_ARGUMENT that names the argument when the context cannot run here,
 // a pointer to a buffer with elements is null or misaligned, a size is negative, an output overlaps
 // another buffer, or a scale is not finite and positive, and writes nothing then. An empty matrix
-// is no work. Sizes are 64-bit. The same integers on every path and device. Thread-safe.
+// is no work. Sizes are 64-bit; on CUDA the operations that treat a row as a whole (per token,
+// RMSNorm) take up to 2^31 - 1 rows. The same integers on every path and device. Thread-safe.
 #ifndef SASQ_KERNELS_QUANTIZE_H_
 #define SASQ_KERNELS_QUANTIZE_H_
 
