@@ -100,12 +100,28 @@ __device__ __forceinline__ void LoadWhole(const T* data, T (&values)[count]) {
   const Access access = *reinterpret_cast<const Access*>(data);
   memcpy(values, &access, sizeof(values));
 }
+// In PTX: nvcc takes a store of a whole vector apart where it copied the values one by one.
+__device__ __forceinline__ void StoreWords(void* data, const uint32_t (&words)[1]) {
+  *static_cast<uint32_t*>(data) = words[0];
+}
+__device__ __forceinline__ void StoreWords(void* data, const uint32_t (&words)[2]) {
+  asm volatile("st.global.v2.b32 [%0], {%1, %2};"
+               :
+               : "l"(__cvta_generic_to_global(data)), "r"(words[0]), "r"(words[1])
+               : "memory");
+}
+__device__ __forceinline__ void StoreWords(void* data, const uint32_t (&words)[4]) {
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};"
+               :
+               : "l"(__cvta_generic_to_global(data)), "r"(words[0]), "r"(words[1]), "r"(words[2]),
+                 "r"(words[3])
+               : "memory");
+}
 template <class T, int count>
 __device__ __forceinline__ void StoreWhole(T* data, const T (&values)[count]) {
-  using Access = typename AccessOf<sizeof(values)>::Type;
-  Access access;
-  memcpy(&access, values, sizeof(values));
-  *reinterpret_cast<Access*>(data) = access;
+  uint32_t words[sizeof(values) / sizeof(uint32_t)];
+  memcpy(words, values, sizeof(values));
+  StoreWords(data, words);
 }
 
 }  // namespace sasq::kernels::cuda

@@ -80,8 +80,9 @@ __device__ __forceinline__ void AddProducts(const GemvInput<T>& in, int64_t firs
 }
 
 // Grid: channels in blocks of kGemvBlockChannels, rows in groups of kRows; any size of it covers y.
+// Room for two blocks, or ptxas aims at three on sm_90 and spills.
 template <class T, int kRows>
-__global__ void __launch_bounds__(kThreads) GemvKernel(GemvInput<T> in) {
+__global__ void __launch_bounds__(kThreads, 2) GemvKernel(GemvInput<T> in) {
   const int lane = ThreadIndex() % kWarpThreads;
   const int64_t warp = BlockX() * (kThreads / kWarpThreads) + ThreadIndex() / kWarpThreads;
   const int64_t channel_step = GridX() * kGemvBlockChannels;
