@@ -35,6 +35,8 @@ cmake --preset release -DSASQ_BUILD_TESTS=ON >/dev/null
 ctest --preset release --parallel "$jobs" --label-regex '^style$'
 
 build release
+# For every compute capability; nothing of it runs without a GPU but the checks of arguments.
+build cuda sasq-worker kernels_cuda_arguments_test kernels_cuda_gpu_test gpu_bench
 # Thread safety annotations are clang's: build what has threads with it.
 build clang sasq_common sasq_server sasq_client_commands sasq_worker
 
@@ -45,6 +47,9 @@ if [ "$long" -eq 1 ]; then
     ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|reference)$'
   done
 fi
+
+step "Tests, preset cuda"
+ctest --preset cuda --parallel "$jobs" --tests-regex '^kernels_(cuda_arguments|cuda_gpu|product_machine_code)'
 
 step "Tests"
 exclude='^(long|reference)$'
