@@ -8,7 +8,7 @@
 namespace sasq::kernels {
 
 // IEEE 754 binary32 and binary16, and bfloat16. Arithmetic is float32 whatever the storage; results
-// are rounded to the storage type half to even.
+// are rounded to the storage type half to even. "The same bits" leaves open which NaN a NaN is.
 enum class DataType { kFloat32, kFloat16, kBFloat16 };
 
 inline constexpr int64_t DataTypeBytes(DataType type) { return type == DataType::kFloat32 ? 4 : 2; }

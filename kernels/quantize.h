@@ -38,8 +38,7 @@ absl::Status QuantizePerToken(const CudaContext& context, const ConstMatrix& x, 
                               float* scales);
 
 // Weights, per output channel: the rule of QuantizePerToken on w[channels, cols], so codes are
-// within
-// [-127, 127].
+// within [-127, 127].
 absl::Status QuantizeWeights(const CpuContext& context, const ConstMatrix& w, int8_t* codes,
                              float* scales);
 

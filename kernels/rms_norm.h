@@ -9,7 +9,8 @@
 // is added to lane c % 1024 in ascending order, then lanes are halved (lane l += lane l + width,
 // width 512, 256 ... 1). So the integers are the same on every path and device.
 //
-// Errors as in quantize.h; a NaN in h makes every code of the static form 0 in its row.
+// Errors as in quantize.h; a NaN in h makes every code of the static form 0 in its row. Rows of x
+// and of the residual may lie between each other, as the halves of one matrix do.
 #ifndef SASQ_KERNELS_RMS_NORM_H_
 #define SASQ_KERNELS_RMS_NORM_H_
 

@@ -68,8 +68,10 @@ struct CpuKernels {
   void (*load)(DataType type, const void* x, int64_t count, float* values);
   void (*store)(DataType type, const float* values, int64_t count, void* y);
 
-  // codes[i] = QuantizedCode(x[i], scale).
-  void (*quantize)(DataType type, const void* x, int64_t count, float scale, int8_t* codes);
+  // codes[i] = QuantizedCode(x[i], scale). Where the caches hold x, `next` is what they should hold
+  // next, as long as x, else null.
+  void (*quantize)(DataType type, const void* x, int64_t count, float scale, int8_t* codes,
+                   const void* next);
 
   // The largest bit pattern of |x[i]|, 0 if count is 0. Patterns order as the values do.
   uint32_t (*max_magnitude_bits)(DataType type, const void* x, int64_t count);
@@ -83,13 +85,13 @@ struct CpuKernels {
                                    float* grad_x);
 
   // One row of RMSNorm. First half: residual = residual + x, if it is not null, and the factor.
-  // Asks for the first half of the columns of the next row and its residual, which may be null.
-  NormedRow (*norm_row)(DataType type, const void* x, void* residual, int64_t cols, float epsilon,
-                        const void* next_x, const void* next_residual);
-  // Second half: codes of the elements [first, first + count), and the largest bits of a magnitude,
-  // of (h[c] * f) * gain[c].
-  void (*quantize_normed_row)(DataType type, const NormedRow& row, const float* gain, int64_t first,
-                              int64_t count, float scale, int8_t* codes);
+  NormedRow (*norm_row)(DataType type, const void* x, void* residual, int64_t cols, float epsilon);
+  // Second half: codes of, and the largest bits of a magnitude of, (h[c] * f) * gain[c]. Codes are
+  // computed from the caches: meanwhile the next row and its residual are fetched. Either may be
+  // null.
+  void (*quantize_normed_row)(DataType type, const NormedRow& row, const float* gain, int64_t cols,
+                              float scale, int8_t* codes, const void* next_x,
+                              const void* next_residual);
   uint32_t (*max_normed_magnitude_bits)(DataType type, const NormedRow& row, const float* gain,
                                         int64_t cols);
 

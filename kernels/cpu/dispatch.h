@@ -28,17 +28,6 @@ inline void* At(const Matrix& matrix, int64_t row, int64_t col = 0) {
 
 inline bool IsDense(const ConstMatrix& matrix) { return matrix.row_stride == matrix.cols; }
 
-// Second passes over a row, which the caches hold, take it in pieces of so many elements, and ask
-// for what is needed next between them: else memory would wait while they compute.
-inline constexpr int64_t kSecondPassPiece = 512;
-
-// Asks for the lines of elements [col, col + count) of a row.
-inline void PrefetchRow(const ConstMatrix& x, int64_t row, int64_t col, int64_t count) {
-  const char* first = static_cast<const char*>(At(x, row, col));
-  const char* last = static_cast<const char*>(At(x, row, col + count));
-  for (; first < last; first += 64) __builtin_prefetch(first);
-}
-
 // Runs body(row, col, count) on pieces of rows that cover [rows, cols], at most `block` elements
 // each, for work in which every element stands alone. If `dense`, everything is one long row.
 template <typename Body>

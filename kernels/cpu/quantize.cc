@@ -1,7 +1,5 @@
 #include "kernels/quantize.h"
 
-#include <algorithm>
-
 #include "common/status_macros.h"
 #include "kernels/arguments.h"
 #include "kernels/cpu/dispatch.h"
@@ -26,11 +24,8 @@ absl::Status QuantizeRows(absl::string_view operation, absl::string_view name,
     for (int64_t row = begin; row < end; ++row) {
       const void* values = At(x, row);
       if (!row_scales.Set(row, kernels->max_magnitude_bits(x.type, values, x.cols))) return;
-      for (int64_t col = 0; col < x.cols; col += kSecondPassPiece) {
-        const int64_t count = std::min(kSecondPassPiece, x.cols - col);
-        if (row + 1 < end) PrefetchRow(x, row + 1, col, count);
-        kernels->quantize(x.type, At(x, row, col), count, scales[row], codes + row * x.cols + col);
-      }
+      kernels->quantize(x.type, values, x.cols, scales[row], codes + row * x.cols,
+                        row + 1 < end ? At(x, row + 1) : nullptr);
     }
   });
   return row_scales.status(operation, name);
@@ -50,7 +45,7 @@ absl::Status QuantizeStatic(const CpuContext& context, const ConstMatrix& x, flo
   ForEachPiece(context.parallel_for, x.rows, x.cols, IsDense(x), kStaticBlock,
                [&](int64_t row, int64_t col, int64_t count) {
                  kernels->quantize(x.type, At(x, row, col), count, scale,
-                                   codes + row * x.cols + col);
+                                   codes + row * x.cols + col, nullptr);
                });
   return absl::OkStatus();
 }

@@ -69,10 +69,15 @@ SASQ_INLINE void QuantizeFloats(const float* x, int64_t count, float scale, int8
 }
 
 template <class Isa>
-void Quantize(DataType type, const void* x, int64_t count, float scale, int8_t* codes) {
-  ForEachPieceAsFloats<Isa>(type, x, count, [=](const float* values, int64_t start, int64_t size) {
-    QuantizeFloats<Isa>(values, size, scale, codes + start);
-  });
+void Quantize(DataType type, const void* x, int64_t count, float scale, int8_t* codes,
+              const void* next) {
+  alignas(kLineBytes) float buffer[kPiece];
+  const int64_t piece = next == nullptr ? kPiece : kPrefetchPiece;
+  for (int64_t start = 0; start < count; start += piece) {
+    const int64_t size = count - start < piece ? count - start : piece;
+    if (next != nullptr) Prefetch(type, next, start, size);
+    QuantizeFloats<Isa>(Floats<Isa>(type, x, start, size, buffer), size, scale, codes + start);
+  }
 }
 
 SASQ_INLINE int32_t Magnitude(float value) {

@@ -1,6 +1,5 @@
 #include "kernels/rms_norm.h"
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -35,48 +34,49 @@ absl::Status CheckInput(absl::string_view operation, const RmsNormInput& input, 
        DenseBuffer("codes", codes, sizeof(int8_t), x.rows * x.cols), scales});
 }
 
-// Runs quantize(row, end of the range of rows, normed row, gain) on every row of an input that was
-// checked, ascending in each range until it returns false.
-void ForEachNormedRow(
-    const CpuContext& context, const CpuKernels& kernels, const RmsNormInput& input,
-    absl::FunctionRef<bool(int64_t row, int64_t end, const NormedRow& normed, const float* gain)>
-        quantize) {
+// A row in the middle of its two halves, and where the next one of the same range lies, if any.
+struct RowInWork {
+  int64_t row;
+  NormedRow normed;
+  const float* gain;
+  const void* next_x;
+  const void* next_residual;
+};
+
+// Runs quantize(row in work) on every row of an input that was checked, ascending in each range of
+// rows until it returns false.
+void ForEachNormedRow(const CpuContext& context, const CpuKernels& kernels,
+                      const RmsNormInput& input,
+                      absl::FunctionRef<bool(const RowInWork& work)> quantize) {
   const ConstMatrix& x = input.x;
-  const bool is_float = x.type == DataType::kFloat32;
-  std::vector<float> gain_floats(is_float ? 0 : static_cast<size_t>(x.cols));
+  const bool adds = input.residual.data != nullptr;
   const float* gain = static_cast<const float*>(input.gain);
-  if (!is_float && x.rows > 0) {
+  std::vector<float> gain_floats;
+  if (x.type != DataType::kFloat32 && x.rows > 0) {
+    gain_floats.resize(static_cast<size_t>(x.cols));
     kernels.load(x.type, input.gain, x.cols, gain_floats.data());
     gain = gain_floats.data();
   }
   context.parallel_for(x.rows, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const bool adds = input.residual.data != nullptr;
       const bool is_last = row + 1 == end;
-      const NormedRow normed =
-          kernels.norm_row(x.type, At(x, row), adds ? At(input.residual, row) : nullptr, x.cols,
-                           input.epsilon, is_last ? nullptr : At(x, row + 1),
-                           adds && !is_last ? At(input.residual, row + 1) : nullptr);
-      if (!quantize(row, end, normed, gain)) return;
+      const NormedRow normed = kernels.norm_row(
+          x.type, At(x, row), adds ? At(input.residual, row) : nullptr, x.cols, input.epsilon);
+      if (!quantize({.row = row,
+                     .normed = normed,
+                     .gain = gain,
+                     .next_x = is_last ? nullptr : At(x, row + 1),
+                     .next_residual = is_last || !adds ? nullptr : At(input.residual, row + 1)})) {
+        return;
+      }
     }
   });
 }
 
-// Second half of a row, which asks for the second half of the next row's columns.
-void QuantizeNormed(const CpuKernels& kernels, const RmsNormInput& input, int64_t row, int64_t end,
-                    const NormedRow& normed, const float* gain, float scale, int8_t* codes) {
-  const ConstMatrix& x = input.x;
-  for (int64_t col = 0; col < x.cols; col += kSecondPassPiece) {
-    const int64_t count = std::min(kSecondPassPiece, x.cols - col);
-    if (row + 1 < end) {
-      PrefetchRow(x, row + 1, (x.cols + col) / 2, count / 2);
-      if (input.residual.data != nullptr) {
-        PrefetchRow(input.residual, row + 1, (x.cols + col) / 2, count / 2);
-      }
-    }
-    kernels.quantize_normed_row(x.type, normed, gain, col, count, scale,
-                                codes + row * x.cols + col);
-  }
+void Quantize(const CpuKernels& kernels, const RmsNormInput& input, const RowInWork& work,
+              float scale, int8_t* codes) {
+  kernels.quantize_normed_row(input.x.type, work.normed, work.gain, input.x.cols, scale,
+                              codes + work.row * input.x.cols, work.next_x, work.next_residual);
 }
 
 }  // namespace
@@ -88,11 +88,10 @@ absl::Status RmsNormQuantizeStatic(const CpuContext& context, const RmsNormInput
   SASQ_RETURN_IF_ERROR(CheckScales(kOperation, "scale", {&scale, 1}));
   SASQ_RETURN_IF_ERROR(
       CheckInput(kOperation, input, codes, DenseBuffer("scale", nullptr, sizeof(float), 0)));
-  ForEachNormedRow(context, *kernels, input,
-                   [&](int64_t row, int64_t end, const NormedRow& normed, const float* gain) {
-                     QuantizeNormed(*kernels, input, row, end, normed, gain, scale, codes);
-                     return true;
-                   });
+  ForEachNormedRow(context, *kernels, input, [&](const RowInWork& work) {
+    Quantize(*kernels, input, work, scale, codes);
+    return true;
+  });
   return absl::OkStatus();
 }
 
@@ -103,14 +102,13 @@ absl::Status RmsNormQuantizePerToken(const CpuContext& context, const RmsNormInp
   SASQ_RETURN_IF_ERROR(CheckInput(kOperation, input, codes,
                                   DenseBuffer("scales", scales, sizeof(float), input.x.rows)));
   RowScales row_scales(scales, input.x.rows);
-  ForEachNormedRow(context, *kernels, input,
-                   [&](int64_t row, int64_t end, const NormedRow& normed, const float* gain) {
-                     const uint32_t bits = kernels->max_normed_magnitude_bits(input.x.type, normed,
-                                                                              gain, input.x.cols);
-                     if (!row_scales.Set(row, bits)) return false;
-                     QuantizeNormed(*kernels, input, row, end, normed, gain, scales[row], codes);
-                     return true;
-                   });
+  ForEachNormedRow(context, *kernels, input, [&](const RowInWork& work) {
+    const uint32_t bits =
+        kernels->max_normed_magnitude_bits(input.x.type, work.normed, work.gain, input.x.cols);
+    if (!row_scales.Set(work.row, bits)) return false;
+    Quantize(*kernels, input, work, scales[work.row], codes);
+    return true;
+  });
   return row_scales.status(kOperation, "the result");
 }
 

@@ -23,14 +23,11 @@ SASQ_INLINE void AddToResidual(DataType type, const void* x, int64_t count, void
 }
 
 template <class Isa>
-NormedRow NormOfRow(DataType type, const void* x, void* residual, int64_t cols, float epsilon,
-                    const void* next_x, const void* next_residual) {
+NormedRow NormOfRow(DataType type, const void* x, void* residual, int64_t cols, float epsilon) {
   const void* const h = residual != nullptr ? residual : x;
   alignas(kLineBytes) float lanes[kNormLanes] = {};
   for (int64_t start = 0; start < cols; start += kPiece) {
     const int64_t count = PieceSize(start, cols);
-    if (next_x != nullptr) Prefetch(type, next_x, start / 2, count / 2);
-    if (next_residual != nullptr) Prefetch(type, next_residual, start / 2, count / 2);
     if (residual != nullptr) {
       AddToResidual<Isa>(type, Element(type, x, start), count, Element(type, residual, start));
     }
@@ -48,18 +45,21 @@ NormedRow NormOfRow(DataType type, const void* x, void* residual, int64_t cols, 
 }
 
 template <class Isa>
-void QuantizeNormedRow(DataType type, const NormedRow& row, const float* gain, int64_t first,
-                       int64_t count, float scale, int8_t* codes) {
-  const float factor = row.factor;
-  ForEachPieceAsFloats<Isa>(type, Element(type, row.h, first), count,
-                            [=](const float* values, int64_t start, int64_t size) {
-                              const float* gains = gain + first + start;
-                              QuantizeEach<Isa>(
-                                  size, scale,
-                                  codes + start, [=](int64_t i) __attribute__((always_inline)) {
-                                    return (values[i] * factor) * gains[i];
-                                  });
-                            });
+void QuantizeNormedRow(DataType type, const NormedRow& row, const float* gain, int64_t cols,
+                       float scale, int8_t* codes, const void* next_x, const void* next_residual) {
+  alignas(kLineBytes) float buffer[kPrefetchPiece];
+  for (int64_t start = 0; start < cols; start += kPrefetchPiece) {
+    const int64_t size = cols - start < kPrefetchPiece ? cols - start : kPrefetchPiece;
+    if (next_x != nullptr) Prefetch(type, next_x, start, size);
+    if (next_residual != nullptr) Prefetch(type, next_residual, start, size);
+    const float* h = Floats<Isa>(type, row.h, start, size, buffer);
+    const float* gains = gain + start;
+    const float factor = row.factor;
+    QuantizeEach<Isa>(
+        size, scale, codes + start, [=](int64_t i) __attribute__((always_inline)) {
+          return (h[i] * factor) * gains[i];
+        });
+  }
 }
 
 template <class Isa>
@@ -162,6 +162,9 @@ uint32_t SiluMul(DataType type, const void* gate, const void* up, int64_t count,
   for (int64_t start = 0; start < count; start += kPiece) {
     const int64_t size = PieceSize(start, count);
     float* const piece = size == kPiece ? v + start : buffer;
+    // Behind the end of a row the next one follows, as a rule.
+    Prefetch(type, gate, start + kPiece, kPiece);
+    Prefetch(type, up, start + kPiece, kPiece);
     SiluMulPiece<Isa>(type, Element(type, gate, start), Element(type, up, start), size, piece);
     if (piece == buffer) memcpy(v + start, buffer, static_cast<size_t>(size) * sizeof(float));
     const uint32_t bits = MaxMagnitudeBits<Isa>(DataType::kFloat32, piece, size);

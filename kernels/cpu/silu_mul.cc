@@ -53,7 +53,8 @@ absl::Status SiluMulQuantizePerToken(const CpuContext& context, const ConstMatri
       const uint32_t bits =
           kernels->silu_mul(gate.type, At(gate, row), At(up, row), cols, product.data());
       if (!row_scales.Set(row, bits)) return;
-      kernels->quantize(DataType::kFloat32, product.data(), cols, scales[row], codes + row * cols);
+      kernels->quantize(DataType::kFloat32, product.data(), cols, scales[row], codes + row * cols,
+                        nullptr);
     }
   });
   return row_scales.status(kOperation, "the result");

@@ -15,6 +15,8 @@ namespace {
 #define SASQ_INLINE inline __attribute__((always_inline))
 
 constexpr int64_t kPiece = 1024;
+// While a piece of so many elements is computed from the caches, as many are fetched.
+constexpr int64_t kPrefetchPiece = 256;
 // The base of arrays that vectors are loaded from whole.
 constexpr int64_t kLineBytes = 64;
 constexpr int64_t kLineFloats = kLineBytes / 4;
@@ -150,12 +152,15 @@ SASQ_INLINE const float* Floats(DataType type, const void* x, int64_t start, int
   return buffer;
 }
 
-// Runs body(values, start, size) on pieces of x as floats.
+// Runs body(values, start, size) on pieces of x: floats, or BFloats as they are.
 template <class Isa, class Body>
-SASQ_INLINE void ForEachPieceAsFloats(DataType type, const void* x, int64_t count,
-                                      const Body& body) {
+SASQ_INLINE void ForEachPiece(DataType type, const void* x, int64_t count, const Body& body) {
   if (type == DataType::kFloat32) {
     body(static_cast<const float*>(x), 0, count);
+    return;
+  }
+  if (type == DataType::kBFloat16) {
+    body(static_cast<const BFloat*>(x), 0, count);
     return;
   }
   alignas(kLineBytes) float buffer[kPiece];
@@ -163,16 +168,6 @@ SASQ_INLINE void ForEachPieceAsFloats(DataType type, const void* x, int64_t coun
     const int64_t size = count - start < kPiece ? count - start : kPiece;
     Load<Isa>(type, Element(type, x, start), size, buffer);
     body(static_cast<const float*>(buffer), start, size);
-  }
-}
-
-// The same, but for BFloats as they are.
-template <class Isa, class Body>
-SASQ_INLINE void ForEachPiece(DataType type, const void* x, int64_t count, const Body& body) {
-  if (type == DataType::kBFloat16) {
-    body(static_cast<const BFloat*>(x), 0, count);
-  } else {
-    ForEachPieceAsFloats<Isa>(type, x, count, body);
   }
 }
 

@@ -100,6 +100,29 @@ TEST_P(GemmTest, EqualsReferenceOnAllShapes) {
   }
 }
 
+TEST_P(GemmTest, EveryTypeOfResultIsRoundedOnceAndStrided) {
+  for (DataType type : kAllTypes) {
+    for (const auto& [rows, out_features] :
+         std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {1, 33}, {5, 31}, {13, 64}, {14, 70}}) {
+      SCOPED_TRACE(absl::StrCat(TypeName(type), " [", rows, ", ", out_features, "]"));
+      const Problem p = RandomProblem(rows, out_features, 50, 3);
+      const auto weights =
+          PackedWeights::Pack(GetParam(), p.w.data(), out_features, p.in_features, p.w_scales);
+      ASSERT_TRUE(weights.ok()) << weights.status();
+      std::vector<float> want;
+      for (float value : Reference(p)) {
+        want.push_back(static_cast<float>(RoundedTo(type, static_cast<double>(value))));
+      }
+      TypedMatrix y(type, rows, out_features, 3);
+      ASSERT_TRUE(Gemm({GetParam(), ShufflingFor(1)}, p.x.data(), ScalesOf(p), weights->view(),
+                       p.bias.data(), y.matrix())
+                      .ok());
+      EXPECT_TRUE(SameFloats(y.Floats(), want));
+      EXPECT_TRUE(y.GuardsHold());
+    }
+  }
+}
+
 TEST_P(GemmTest, EqualsReferenceOverManyBlocks) {
   ExpectExact(GetParam(), RandomProblem(131, 100, 1537, 1), SerialFor);
   ExpectExact(GetParam(), RandomProblem(5, 40, 5001, 2), SerialFor);
