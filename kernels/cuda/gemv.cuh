@@ -18,6 +18,11 @@ inline constexpr int kGemvBlockChannels = kThreads / kWarpThreads * kGemvChannel
 template <int rows>
 inline constexpr int kGemvUnroll = rows <= 2 ? 4 / rows : 1;
 
+// Blocks that a multiprocessor holds, so 80 or 128 registers for each thread: what the sums and
+// pointers of so many rows take without spilling.
+template <int rows>
+inline constexpr int kGemvBlocks = rows <= 4 ? 3 : 2;
+
 template <class T>
 struct GemvInput {
   const int8_t* codes;    // [rows, in_features], aligned to 16 bytes
@@ -80,9 +85,8 @@ __device__ __forceinline__ void AddProducts(const GemvInput<T>& in, int64_t firs
 }
 
 // Grid: channels in blocks of kGemvBlockChannels, rows in groups of kRows; any size of it covers y.
-// Room for two blocks, or ptxas aims at three on sm_90 and spills.
 template <class T, int kRows>
-__global__ void __launch_bounds__(kThreads, 2) GemvKernel(GemvInput<T> in) {
+__global__ void __launch_bounds__(kThreads, kGemvBlocks<kRows>) GemvKernel(GemvInput<T> in) {
   const int lane = ThreadIndex() % kWarpThreads;
   const int64_t warp = BlockX() * (kThreads / kWarpThreads) + ThreadIndex() / kWarpThreads;
   const int64_t channel_step = GridX() * kGemvBlockChannels;
