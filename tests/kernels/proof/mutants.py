@@ -146,7 +146,7 @@ MUTANTS = (
            r"(ldmatrix\.sync\.aligned\.x4\.m8n8\.shared\.b16 \{%r\d+), (%r\d+), (%r\d+)", r"\1, \3, \2", (),
            "Gemm 33x68x144 float16", "oracle"),
     # What the machine makes of it.
-    Mutant("registers for three blocks", "kernels/cuda/gemv.cuh", "__launch_bounds__(kThreads, 2)",
+    Mutant("registers for three blocks", "kernels/cuda/gemv.cuh", "__launch_bounds__(kThreads, kGemvBlocks<kRows>)",
            "__launch_bounds__(kThreads)", _GEMV, "GemvKernel", "machine code"),
     Mutant("stores of single elements", "kernels/cuda/rows.cuh", "    StoreWhole(row + c, values);",
            "    for (int j = 0; j < count; ++j) row[c + j] = values[j];", _QUANTIZE, "Quantize static float16 4x4096",

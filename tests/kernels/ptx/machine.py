@@ -132,10 +132,6 @@ class Gang:
             self._undefined[name] = np.ones(self.columns, bool)
         return self._values[name]
 
-    def target(self, name: str) -> Array:
-        """All columns of a register that is about to be written."""
-        return self.register(name)
-
     def lane_columns(self) -> Array:
         """The columns of the current lanes."""
         return self.column[self.lanes]

@@ -127,7 +127,7 @@ def writer(kernel: Kernel, operand: str) -> Callable[["Gang", Array], None]:
     def write(gang: "Gang", values: Array) -> None:
         if values.dtype.kind == "f":
             values = values.view(_UNSIGNED[values.dtype.itemsize])
-        gang.target(operand)[gang.lanes] = values.astype(stored, copy=False)
+        gang.register(operand)[gang.lanes] = values.astype(stored, copy=False)
 
     return write
 
