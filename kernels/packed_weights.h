@@ -38,12 +38,6 @@ absl::StatusOr<int64_t> PackedWeightsBytes(CpuPath path, int64_t out_features, i
 absl::Status PackWeights(CpuPath path, const int8_t* w, int64_t out_features, int64_t in_features,
                          std::byte* packed);
 
-// Writes the float32 values scales[n] * w[n, k] as [out_features, in_features], row-major.
-// INVALID_ARGUMENT for a view that PackWeights cannot have written and for null, misaligned or
-// overlapping buffers.
-absl::Status DequantizeWeights(const PackedWeightsView& weights, float* w,
-                               ParallelFor parallel_for);
-
 // Packed weights that own their memory. Immutable, so thread-safe.
 class PackedWeights {
  public:

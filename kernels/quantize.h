@@ -29,6 +29,7 @@ absl::Status QuantizeStatic(const CudaContext& context, const ConstMatrix& x, fl
 
 // Dynamic, per token: scales[r] = max_c |x[r, c]| / 127 and the codes of row r with it. Where that
 // scale would be below the smallest normal float, zero included, it is 1 and the codes are 0.
+// Weights are quantized by the same rule: a row of theirs is an output channel.
 // A row with a NaN or an infinity: on the CPU INVALID_ARGUMENT that names the first such row (what
 // the outputs hold is then unspecified); on CUDA, which reports nothing back, the row's scale is
 // NaN and its codes are 0.
@@ -36,11 +37,6 @@ absl::Status QuantizePerToken(const CpuContext& context, const ConstMatrix& x, i
                               float* scales);
 absl::Status QuantizePerToken(const CudaContext& context, const ConstMatrix& x, int8_t* codes,
                               float* scales);
-
-// Weights, per output channel: the rule of QuantizePerToken on w[channels, cols], so codes are
-// within [-127, 127].
-absl::Status QuantizeWeights(const CpuContext& context, const ConstMatrix& w, int8_t* codes,
-                             float* scales);
 
 }  // namespace sasq::kernels
 

@@ -31,17 +31,6 @@ void StoreGroups(const Square& square, int64_t columns, int64_t groups, int8_t* 
   }
 }
 
-// And back.
-template <int64_t kGroupCodes>
-void LoadGroups(const int8_t* panel, int64_t columns, int64_t groups, Square& square) {
-  for (int64_t g = 0; g < groups; ++g) {
-    for (int64_t c = 0; c < columns; ++c) {
-      std::memcpy(&square[static_cast<size_t>(c * kSquareFeatures + g * kGroupCodes)],
-                  panel + (g * columns + c) * kGroupCodes, kGroupCodes);
-    }
-  }
-}
-
 absl::Status CheckSizes(absl::string_view operation, int64_t out_features, int64_t in_features) {
   constexpr int64_t kMostOutFeatures = int64_t{1} << 40;
   if (out_features < 1 || out_features > kMostOutFeatures) {
@@ -74,27 +63,6 @@ void PackPanel(const PackedLayout& layout, const int8_t* w, int64_t panel, int32
     const auto store_groups = layout.group_codes == 4 ? StoreGroups<4> : StoreGroups<2>;
     store_groups(square, layout.panel_columns, groups, out);
     out += groups * layout.group_codes * layout.panel_columns;
-  }
-}
-
-void DequantizePanel(const PackedLayout& layout, const PackedWeightsView& weights, int64_t panel,
-                     float* w) {
-  const int64_t first = panel * layout.panel_columns;
-  const int64_t columns = std::min(layout.panel_columns, layout.out_features - first);
-  const auto* codes = reinterpret_cast<const int8_t*>(weights.packed + panel * layout.panel_bytes);
-  Square square;
-  for (int64_t k = 0; k < layout.in_features; k += kSquareFeatures) {
-    const int64_t features = std::min(kSquareFeatures, layout.in_features - k);
-    const int64_t groups = BlockCount(features, layout.group_codes);
-    const auto load_groups = layout.group_codes == 4 ? LoadGroups<4> : LoadGroups<2>;
-    load_groups(codes, layout.panel_columns, groups, square);
-    codes += groups * layout.group_codes * layout.panel_columns;
-    for (int64_t c = 0; c < columns; ++c) {
-      const float scale = weights.scales[first + c];
-      const int8_t* row = square.data() + c * kSquareFeatures;
-      float* out = w + (first + c) * layout.in_features + k;
-      for (int64_t i = 0; i < features; ++i) out[i] = scale * static_cast<float>(row[i]);
-    }
   }
 }
 
@@ -152,21 +120,6 @@ absl::Status PackWeights(CpuPath path, const int8_t* w, int64_t out_features, in
   for (int64_t panel = 0; panel < layout.panels; ++panel) {
     PackPanel(layout, w, panel, kernels->code_offset, packed);
   }
-  return absl::OkStatus();
-}
-
-absl::Status DequantizeWeights(const PackedWeightsView& weights, float* w,
-                               ParallelFor parallel_for) {
-  constexpr absl::string_view kOperation = "DequantizeWeights";
-  SASQ_RETURN_IF_ERROR(CheckWeights(kOperation, weights));
-  SASQ_ASSIGN_OR_RETURN(const CpuKernels* kernels, FindKernels(weights.path));
-  const PackedLayout layout(*kernels, weights.out_features, weights.in_features);
-  SASQ_RETURN_IF_ERROR(CheckBuffers(
-      kOperation, {DenseBuffer("packed weights", weights.packed, 1, layout.bytes)},
-      {DenseBuffer("w", w, sizeof(float), weights.out_features * weights.in_features)}));
-  parallel_for(layout.panels, [&](int64_t begin, int64_t end) {
-    for (int64_t panel = begin; panel < end; ++panel) DequantizePanel(layout, weights, panel, w);
-  });
   return absl::OkStatus();
 }
 

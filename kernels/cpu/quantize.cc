@@ -11,26 +11,6 @@ namespace {
 // Elements that one step of QuantizeStatic takes.
 constexpr int64_t kStaticBlock = 16384;
 
-absl::Status QuantizeRows(absl::string_view operation, absl::string_view name,
-                          const CpuContext& context, const ConstMatrix& x, int8_t* codes,
-                          float* scales) {
-  SASQ_ASSIGN_OR_RETURN(const CpuKernels* kernels, FindKernels(context.path));
-  SASQ_RETURN_IF_ERROR(CheckShape(operation, name, x));
-  SASQ_RETURN_IF_ERROR(CheckBuffers(operation, {MatrixBuffer(name, x)},
-                                    {DenseBuffer("codes", codes, sizeof(int8_t), x.rows * x.cols),
-                                     DenseBuffer("scales", scales, sizeof(float), x.rows)}));
-  RowScales row_scales(scales, x.rows);
-  context.parallel_for(x.rows, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const void* values = At(x, row);
-      if (!row_scales.Set(row, kernels->max_magnitude_bits(x.type, values, x.cols))) return;
-      kernels->quantize(x.type, values, x.cols, scales[row], codes + row * x.cols,
-                        row + 1 < end ? At(x, row + 1) : nullptr);
-    }
-  });
-  return row_scales.status(operation, name);
-}
-
 }  // namespace
 
 absl::Status QuantizeStatic(const CpuContext& context, const ConstMatrix& x, float scale,
@@ -52,12 +32,22 @@ absl::Status QuantizeStatic(const CpuContext& context, const ConstMatrix& x, flo
 
 absl::Status QuantizePerToken(const CpuContext& context, const ConstMatrix& x, int8_t* codes,
                               float* scales) {
-  return QuantizeRows("QuantizePerToken", "x", context, x, codes, scales);
-}
-
-absl::Status QuantizeWeights(const CpuContext& context, const ConstMatrix& w, int8_t* codes,
-                             float* scales) {
-  return QuantizeRows("QuantizeWeights", "w", context, w, codes, scales);
+  constexpr absl::string_view kOperation = "QuantizePerToken";
+  SASQ_ASSIGN_OR_RETURN(const CpuKernels* kernels, FindKernels(context.path));
+  SASQ_RETURN_IF_ERROR(CheckShape(kOperation, "x", x));
+  SASQ_RETURN_IF_ERROR(CheckBuffers(kOperation, {MatrixBuffer("x", x)},
+                                    {DenseBuffer("codes", codes, sizeof(int8_t), x.rows * x.cols),
+                                     DenseBuffer("scales", scales, sizeof(float), x.rows)}));
+  RowScales row_scales(scales, x.rows);
+  context.parallel_for(x.rows, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const void* values = At(x, row);
+      if (!row_scales.Set(row, kernels->max_magnitude_bits(x.type, values, x.cols))) return;
+      kernels->quantize(x.type, values, x.cols, scales[row], codes + row * x.cols,
+                        row + 1 < end ? At(x, row + 1) : nullptr);
+    }
+  });
+  return row_scales.status(kOperation, "x");
 }
 
 }  // namespace sasq::kernels

@@ -165,25 +165,6 @@ TEST_P(GemmTest, NoRowsIsNoWork) {
                   .ok());
 }
 
-TEST_P(GemmTest, DequantizeGivesTheWeightsBack) {
-  const std::vector<std::pair<int64_t, int64_t>> shapes = {{1, 1}, {33, 67}, {64, 128}, {70, 201}};
-  for (const auto& [out_features, in_features] : shapes) {
-    const Problem p = RandomProblem(1, out_features, in_features, 5);
-    auto packed =
-        PackedWeights::Pack(GetParam(), p.w.data(), out_features, in_features, p.w_scales);
-    ASSERT_TRUE(packed.ok());
-    const PackedWeights copy = *packed;
-    std::vector<float> got(p.w.size());
-    ASSERT_TRUE(DequantizeWeights(copy.view(), got.data(), ShufflingFor(1)).ok());
-    for (int64_t n = 0; n < out_features; ++n) {
-      for (int64_t k = 0; k < in_features; ++k) {
-        const int64_t i = n * in_features + k;
-        ASSERT_EQ(got[i], p.w_scales[n] * static_cast<float>(p.w[i])) << n << ", " << k;
-      }
-    }
-  }
-}
-
 TEST_P(GemmTest, PackRefusesBadArguments) {
   const std::vector<int8_t> w(12);
   struct Case {

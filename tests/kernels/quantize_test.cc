@@ -58,24 +58,21 @@ TEST_P(QuantizeTest, PerTokenEqualsTheDefinition) {
     for (int64_t i = 0; i < kRows * cols; ++i) {
       x.push_back(normal(random) * std::pow(10.0f, static_cast<float>(i / cols) - 4.0f));
     }
-    using Quantize = absl::Status (*)(const CpuContext&, const ConstMatrix&, int8_t*, float*);
-    for (Quantize quantize : {Quantize{QuantizePerToken}, Quantize{QuantizeWeights}}) {
-      std::vector<int8_t> codes(x.size());
-      std::vector<float> scales(kRows);
-      const absl::Status status =
-          quantize({GetParam(), ShufflingFor(1)}, FloatMatrix(x.data(), kRows, cols), codes.data(),
-                   scales.data());
-      ASSERT_TRUE(status.ok()) << status;
-      for (int64_t r = 0; r < kRows; ++r) {
-        float magnitude = 0.0f;
-        for (int64_t c = 0; c < cols; ++c) {
-          magnitude = std::fmax(magnitude, std::fabs(x[r * cols + c]));
-        }
-        ASSERT_EQ(scales[r], magnitude / 127.0f);
-        for (int64_t c = 0; c < cols; ++c) {
-          ASSERT_EQ(int{codes[r * cols + c]}, int{ReferenceCode(x[r * cols + c], scales[r])});
-          ASSERT_GE(codes[r * cols + c], -127);
-        }
+    std::vector<int8_t> codes(x.size());
+    std::vector<float> scales(kRows);
+    const absl::Status status =
+        QuantizePerToken({GetParam(), ShufflingFor(1)}, FloatMatrix(x.data(), kRows, cols),
+                         codes.data(), scales.data());
+    ASSERT_TRUE(status.ok()) << status;
+    for (int64_t r = 0; r < kRows; ++r) {
+      float magnitude = 0.0f;
+      for (int64_t c = 0; c < cols; ++c) {
+        magnitude = std::fmax(magnitude, std::fabs(x[r * cols + c]));
+      }
+      ASSERT_EQ(scales[r], magnitude / 127.0f);
+      for (int64_t c = 0; c < cols; ++c) {
+        ASSERT_EQ(int{codes[r * cols + c]}, int{ReferenceCode(x[r * cols + c], scales[r])});
+        ASSERT_GE(codes[r * cols + c], -127);
       }
     }
   }
@@ -231,8 +228,8 @@ TEST_P(QuantizeTest, RefusesBadBuffersAndShapes) {
            {QuantizePerToken(context, good, codes.data(), nullptr), "scales is null"},
            {QuantizePerToken(context, good, codes.data(), const_cast<float*>(x.data())),
             "scales overlaps x"},
-           {QuantizeWeights(context, FloatMatrix(x.data(), 2, -3), codes.data(), out.data()),
-            "shape of w is [2, -3]"}}) {
+           {QuantizePerToken(context, FloatMatrix(x.data(), 2, -3), codes.data(), out.data()),
+            "shape of x is [2, -3]"}}) {
     EXPECT_EQ(c.status.code(), absl::StatusCode::kInvalidArgument) << c.message;
     EXPECT_THAT(c.status.message(), HasSubstr(c.message));
   }
