@@ -31,9 +31,8 @@ struct Matrix {
   int64_t cols = 0;
   int64_t row_stride = 0;
 
-  operator ConstMatrix() const {
-    return {data, type, rows, cols, row_stride};
-  }  // NOLINT(google-explicit-constructor)
+  // What may be written may be read. NOLINTNEXTLINE(google-explicit-constructor)
+  operator ConstMatrix() const { return {data, type, rows, cols, row_stride}; }
 };
 
 // Dense matrices.

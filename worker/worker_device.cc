@@ -23,6 +23,7 @@ absl::StatusOr<kernels::CudaDevice> FindUsableCudaDevice() {
 }
 
 absl::StatusOr<WorkerDevice> OnCuda(const kernels::CudaDevice& found) {
+  UseDeterministicCuda();
   WorkerDevice device;
   device.compute = {.is_cuda = true, .ordinal = found.ordinal};
   v1::WorkerCapabilities& capabilities = device.capabilities;

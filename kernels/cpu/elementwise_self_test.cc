@@ -43,6 +43,7 @@ struct Row {
 
 std::vector<int8_t> Codes(const std::vector<float>& values, float scale) {
   std::vector<int8_t> codes;
+  codes.reserve(values.size());
   for (float value : values) codes.push_back(QuantizedCode(value, scale));
   return codes;
 }
@@ -69,6 +70,7 @@ template <class T>
 absl::Status Compare(CpuPath path, absl::string_view operation, const std::vector<T>& got,
                      const std::vector<T>& want) {
   for (size_t i = 0; i < want.size(); ++i) {
+    // Bits are meant. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
     if (std::memcmp(&got[i], &want[i], sizeof(T)) == 0) continue;
     return absl::InternalError(absl::StrCat(
         "kernel path ", CpuPathName(path), ": ", operation, " gives ", got[i], " at ", i, ", want ",

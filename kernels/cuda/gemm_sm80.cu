@@ -12,8 +12,7 @@
 
 #include <cutlass/epilogue/threadblock/fusion/visitors.hpp>
 
-#include "absl/strings/str_cat.h"
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/cutlass_launch.h"
 #include "kernels/cuda/products.h"
 
 namespace sasq::kernels::cuda {
@@ -78,15 +77,7 @@ struct TensorCoreProduct {
   }
 
   static absl::Status Launch(const Product& product, cudaStream_t stream) {
-    const typename Gemm::Arguments arguments = ArgumentsOf(product);
-    Gemm gemm;
-    cutlass::Status status = Gemm::can_implement(arguments);
-    if (status == cutlass::Status::kSuccess) status = gemm(arguments, nullptr, stream);
-    if (status == cutlass::Status::kSuccess) return absl::OkStatus();
-    if (const absl::Status cuda = LaunchStatus("Gemm"); !cuda.ok()) return cuda;
-    return absl::InternalError(
-        absl::StrCat("Gemm: CUTLASS: ", cutlass::cutlassGetStatusString(status), " for M ",
-                     product.rows, ", N ", product.out_features, ", K ", product.in_features));
+    return LaunchCutlass<Gemm>(ArgumentsOf(product), product, stream);
   }
 };
 

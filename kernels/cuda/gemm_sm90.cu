@@ -7,8 +7,7 @@
 #include <cutlass/gemm/collective/collective_builder.hpp>
 #include <cutlass/gemm/kernel/gemm_universal.hpp>
 
-#include "absl/strings/str_cat.h"
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/cutlass_launch.h"
 #include "kernels/cuda/products.h"
 
 namespace sasq::kernels::cuda {
@@ -67,15 +66,7 @@ struct WarpGroupProduct {
   }
 
   static absl::Status Launch(const Product& product, cudaStream_t stream) {
-    const typename Gemm::Arguments arguments = ArgumentsOf(product);
-    Gemm gemm;
-    cutlass::Status status = Gemm::can_implement(arguments);
-    if (status == cutlass::Status::kSuccess) status = gemm(arguments, nullptr, stream);
-    if (status == cutlass::Status::kSuccess) return absl::OkStatus();
-    if (const absl::Status cuda = LaunchStatus("Gemm"); !cuda.ok()) return cuda;
-    return absl::InternalError(
-        absl::StrCat("Gemm: CUTLASS: ", cutlass::cutlassGetStatusString(status), " for M ",
-                     product.rows, ", N ", product.out_features, ", K ", product.in_features));
+    return LaunchCutlass<Gemm>(ArgumentsOf(product), product, stream);
   }
 };
 

@@ -30,7 +30,7 @@ class ScopedDevice {
   // INVALID_ARGUMENT if there is no such device, INTERNAL for other errors of CUDA.
   static absl::StatusOr<ScopedDevice> Create(absl::string_view operation,
                                              const CudaContext& context);
-  ScopedDevice(ScopedDevice&& other) : previous_(std::exchange(other.previous_, kNone)) {}
+  ScopedDevice(ScopedDevice&& other) noexcept : previous_(std::exchange(other.previous_, kNone)) {}
   ScopedDevice& operator=(ScopedDevice&&) = delete;
   ~ScopedDevice();
 

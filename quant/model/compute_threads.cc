@@ -6,6 +6,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/mm.h>
 #include <malloc.h>
+#include <stdlib.h>
 
 #include "common/clock.h"
 #include "common/status_macros.h"
@@ -33,6 +34,17 @@ void KeepFreedMemory() {
 int ComputeThreads() { return at::get_num_threads(); }
 
 bool LibTorchHasCuda() { return at::globalContext().hasCUDA(); }
+
+void UseDeterministicCuda() {
+  // cuBLAS' own condition: https://docs.nvidia.com/cuda/cublas/#results-reproducibility
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/1);
+  at::Context& context = at::globalContext();
+  context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+  // The backward passes of the fused attentions add by atomics.
+  context.setSDPUseFlash(false);
+  context.setSDPUseMemEfficient(false);
+  context.setSDPUseCuDNN(false);
+}
 
 absl::StatusOr<double> MeasureFloatFlopsPerSecond(ComputeDevice device) {
   constexpr double kSeconds = 0.1;

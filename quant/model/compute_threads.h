@@ -20,6 +20,11 @@ void KeepFreedMemory();
 // Whether CUDA devices can be used: LibTorch's CUDA half is in this process and sees one.
 bool LibTorchHasCuda();
 
+// Makes LibTorch's CUDA operators give the same bits from run to run on one kind of device:
+// attention by plain products and no sums by atomics. LibTorch warns of an operator that has no
+// such form. Call it before the first computation on a device.
+void UseDeterministicCuda();
+
 // Speed of the float32 matrix product on `device` in operations per second, measured in about a
 // tenth of a second; on the CPU with the present number of threads.
 absl::StatusOr<double> MeasureFloatFlopsPerSecond(ComputeDevice device);
