@@ -30,7 +30,7 @@ struct ActivationScales {
 // does not look at per_row). `bias` is null or holds out_features float32 values. y.rows rows; no
 // rows are no work. The weights are packed for the context's path. INVALID_ARGUMENT names what is
 // wrong (null, negative, misaligned, a scale, or `y` overlapping an input); `y` is untouched then.
-// Each running body of `parallel_for` takes up to 0.4 MB of scratch memory (4 MB at the largest K).
+// Each running body of `parallel_for` takes up to 1.5 MB of scratch memory (4 MB at the largest K).
 absl::Status Gemm(const CpuContext& context, const int8_t* codes, const ActivationScales& x_scales,
                   const PackedWeightsView& weights, const float* bias, const Matrix& y);
 

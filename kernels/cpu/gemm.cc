@@ -1,5 +1,7 @@
 #include "kernels/gemm.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <memory>
@@ -16,11 +18,19 @@ namespace {
 // Blocks are sized for the caches of one core: one tile's operands over a block of K stay in the
 // first level (32 KB or more), the prepared activations of a chunk of rows in the second.
 constexpr int64_t kMaxBlockBytes = 28 * 1024;
-constexpr int64_t kMaxChunkBytes = 384 * 1024;
 constexpr int64_t kMaxChunkRows = 192;
 // From so many tiles in a chunk on, the next block of weights is fetched while the tiles run.
 constexpr int64_t kMinPrefetchTiles = 3;
 constexpr int64_t kCacheLineBytes = 64;
+
+// Three quarters of the second cache.
+int64_t MaxChunkBytes() {
+  constexpr int64_t kLeast = 384 * 1024,
+                    kMost = 1536 * 1024;  // also where the system does not tell
+  static const int64_t bytes =
+      std::clamp(int64_t{sysconf(_SC_LEVEL2_CACHE_SIZE)} / 4 * 3, kLeast, kMost);
+  return bytes;
+}
 
 // One product, cut into items (chunk of rows, panel of columns), panels fastest.
 class Product {
@@ -59,7 +69,7 @@ class Product {
 
  private:
   static int64_t ChunkRows(const CpuKernels& kernels, int64_t groups) {
-    const int64_t rows = std::min(kMaxChunkBytes / (groups * 4), kMaxChunkRows);
+    const int64_t rows = std::min(MaxChunkBytes() / (groups * 4), kMaxChunkRows);
     return std::max(rows / kernels.tile_rows, int64_t{1}) * kernels.tile_rows;
   }
 
