@@ -152,7 +152,8 @@ TEST_P(RmsNormTest, ValuesThatAreNotFinite) {
   const std::vector<float> gain(kCols, 1.0f);
   const RmsNormInput input = {FloatMatrix(values.data(), kRows, kCols), gain.data(), 0.0f, {}};
   std::vector<int8_t> codes(kRows * kCols);
-  const CpuContext context = {GetParam(), ShufflingFor(1)};
+  const ShufflingFor shuffling_for(1);  // a context refers to it
+  const CpuContext context = {GetParam(), shuffling_for};
   ASSERT_TRUE(RmsNormQuantizeStatic(context, input, 0.125f, codes.data()).ok());
   for (size_t i = 0; i < codes.size(); ++i) ASSERT_EQ(codes[i], i < kCols ? 8 : 0) << i;
   std::vector<float> scales(kRows);
