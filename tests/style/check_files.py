@@ -62,6 +62,7 @@ def check(root):
     for path in paths:
         content = (root / path).read_bytes()
         if b"\0" in content:
+            problems.append(f"{path}: a binary file; builds, data and packages stay out")
             continue
         count += 1
         if content.startswith(b"#!") and not os.access(root / path, os.X_OK):

@@ -71,6 +71,10 @@ class PlantedFault(unittest.TestCase):
         self.write("common/a.cc", "//\n" * (check_files.MAX_LINES + 1))
         self.assert_file_fault("501 lines")
 
+    def test_binary_file(self):
+        self.write("package.whl", "PK\0")
+        self.assert_file_fault("package.whl: a binary file")
+
     def test_vague_name(self):
         self.write("common/utils/a.cc", "")
         self.assert_file_fault("says nothing")
