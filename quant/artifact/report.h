@@ -15,31 +15,109 @@ namespace sasq {
 
 inline constexpr char kReportJsonFileName[] = "report.json";
 
-// One measured row of the comparison.
-struct ComparisonRow {
-  std::string method;       // `fp`, `rtn_dynamic`, `static_absmax`, `static_mse` or `sasq`
-  std::string first_token;  // `quantized` or `float`; for `fp`, which tokens were scored
-  double perplexity = 0;    // exp(mean loss); infinite or NaN where the model collapsed
-  int64_t window_count = 0;
+// A figure with its 95% confidence interval: bootstrap over windows.
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+// Perplexity on one text.
+struct TextResult {
+  std::string name;       // of the spec; empty for the evaluation text
+  double perplexity = 0;  // exp(mean loss); infinite or NaN where the model collapsed
+  std::optional<Interval> interval;
   int64_t token_count = 0;               // predicted tokens that were scored
-  double evaluation_seconds = 0;         // wall time
-  double preparation_seconds = 0;        // wall time of calibration and training for this row
   std::vector<double> window_mean_loss;  // nats per token, one per window, in text order
 };
 
-// A site's scale before and after training.
-struct SiteTraining {
-  SiteId site;
-  float initial_scale = 0;
-  float trained_scale = 0;
+// The difference of two rows on the same windows: mean over windows of loss - other loss.
+struct PairedDifference {
+  double mean_nats = 0;
+  Interval interval;
+  double p_value = 0;  // two-sided sign-flip permutation test
 };
 
-// How one row's scales were trained.
-struct TrainingRecord {
-  std::string method;             // of the row
-  std::string first_token;        // of the row
-  std::vector<double> step_loss;  // nats per token, one per optimizer step
-  std::vector<SiteTraining> sites;
+// Answers to one task.
+struct TaskAccuracy {
+  std::string name;
+  int64_t question_count = 0;
+  double accuracy = 0;             // 0..1
+  double normalized_accuracy = 0;  // 0..1
+};
+
+// Greedy answers beside those of the float model.
+struct GenerationResult {
+  int64_t prompt_count = 0;
+  double tokens_until_divergence = 0;
+  double agreement = 0;   // 0..1
+  double repetition = 0;  // 0..1
+};
+
+// What a row cost.
+struct RowCost {
+  double wall_seconds = 0;
+  double cpu_seconds = 0;
+  int64_t training_token_count = 0;
+  double training_flop_count = 0;
+  double training_cpu_seconds = 0;
+  double flop_count = 0;  // of preparation and evaluation
+  int64_t peak_memory_bytes = 0;
+  std::optional<double> joules;  // absent where the machine cannot tell
+  int64_t trained_bytes = 0;
+};
+
+// A token that carries an outlier.
+struct OutlierReport {
+  std::string text;      // as the tokenizer writes it
+  int32_t position = 0;  // in its window
+  float magnitude = 0;
+};
+
+// What a site does in a row.
+struct SiteReport {
+  SiteId site;
+  std::string precision;     // `static`, `dynamic`, `float` or `clipped`
+  float scale = 0;           // 0 without one
+  float initial_scale = 0;   // 0 if it was not trained
+  double clipped_share = 0;  // of calibration values
+  double signal_to_noise_db = 0;
+  double gradient_share = 0;  // of the squared gradient of all training steps
+  float absmax = 0;           // in calibration
+  float absmax_without_first = 0;
+  std::vector<int64_t> octave_counts;   // magnitudes below 2^-12, in each octave, from 2^12 on: 26
+  std::vector<OutlierReport> outliers;  // largest first
+  std::optional<double> float_gain_nats;  // what the loss gains with this site alone in float
+};
+
+// One measured row of the comparison.
+struct ComparisonRow {
+  std::string name;         // unique in the report
+  std::string method;       // `fp`, `rtn_dynamic`, ... `sasq`: the enum's value in lower case
+  std::string first_token;  // `quantized`, `float` or `prefix`; for `fp`, which tokens were scored
+  std::string description;  // what differs from the method's defaults, for people; may be empty
+  std::string activations;  // `float`, `static` or `dynamic`
+  int activation_bits = 8;
+  int weight_bits = 8;
+  // Whether a serving engine that reads compressed-tensors can express it.
+  bool servable = false;
+  TextResult text;                      // the evaluation text
+  std::vector<TextResult> other_texts;  // in the order of the spec
+  std::optional<double> decode_perplexity;
+  std::optional<double> kl_divergence;   // nats
+  std::optional<double> top1_agreement;  // 0..1
+  // The same in equal parts of a window, by position; empty if not measured.
+  std::vector<double> kl_by_position;
+  std::vector<double> top1_by_position;
+  std::vector<TaskAccuracy> tasks;
+  std::optional<GenerationResult> generation;
+  double float_flop_share = 0;  // of the linears' arithmetic, 0..1
+  RowCost cost;
+  double evaluation_seconds = 0;   // wall time
+  double preparation_seconds = 0;  // wall time of calibration and training for this row
+  std::vector<double> step_loss;   // nats per token, one per optimizer step
+  std::vector<SiteReport> sites;   // layer by layer; empty for `fp`
+  std::vector<std::string> notes;
+  std::string failure;  // empty, or why the row is not what was asked for
 };
 
 // What the work cost, over all stages of the attempt that finished. A figure that this machine
@@ -63,13 +141,12 @@ struct Samples {
 };
 
 struct Report {
+  std::string kind;     // `quantize` or `compare`
   std::string model;    // for people, such as "SmolLM2-135M-Instruct"
   std::string dataset;  // for people, such as "wiki.test.raw"
-  // What the artifact's scales were made by: one of the rows.
-  std::string method;
-  std::string first_token;
+  // The row whose scales the artifact holds; empty in a comparison.
+  std::string recipe;
   std::vector<ComparisonRow> rows;
-  std::vector<TrainingRecord> trainings;  // of the rows that were trained
   Cost cost;
   Samples samples;
   Provenance provenance;

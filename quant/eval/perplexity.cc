@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -13,19 +14,23 @@
 
 namespace sasq {
 
-absl::StatusOr<PerplexityResult> EvaluatePerplexity(
-    const Model& model, SiteExecutor& executor, absl::Span<const absl::Span<const int32_t>> windows,
-    const PerplexityOptions& options) {
+absl::StatusOr<PerplexityResult> EvaluatePerplexity(const Model& model, SiteExecutor& executor,
+                                                    absl::Span<const EvaluationWindow> windows,
+                                                    const PerplexityOptions& options) {
   if (windows.empty()) return absl::InvalidArgumentError("there are no windows to evaluate");
   const int64_t first_position = options.skip_first_prediction ? 1 : 0;
   const Stopwatch watch;
   NextTokenLoss next_token_loss(model);
   PerplexityResult result;
   double sum_of_means = 0;
-  for (const absl::Span<const int32_t> window : windows) {
-    SASQ_ASSIGN_OR_RETURN(const at::Tensor hidden, Forward(model, window, executor, options.stop));
-    SASQ_ASSIGN_OR_RETURN(const SequenceLoss loss,
-                          next_token_loss.Compute(hidden, window, first_position, options.stop));
+  for (const EvaluationWindow& window : windows) {
+    SASQ_ASSIGN_OR_RETURN(
+        const at::Tensor hidden,
+        Forward(model, window.tokens, executor, {.past = options.prefix, .stop = options.stop}));
+    SASQ_ASSIGN_OR_RETURN(
+        const SequenceLoss loss,
+        next_token_loss.Compute(hidden, window.tokens,
+                                std::max(first_position, window.first_position), options.stop));
     const double mean = loss.sum_nats / static_cast<double>(loss.count);
     result.windows.push_back({mean, loss.count});
     result.token_count += loss.count;

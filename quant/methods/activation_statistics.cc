@@ -47,72 +47,107 @@ bool AllFinite(absl::Span<const float> values) {
   return finite;
 }
 
+// Keeps the tokens of largest magnitude, one entry a token.
+void AddOutlier(const OutlierToken& outlier, std::vector<OutlierToken>& outliers) {
+  const auto place = std::find_if(outliers.begin(), outliers.end(), [&](const OutlierToken& other) {
+    return other.magnitude < outlier.magnitude;
+  });
+  outliers.insert(place, outlier);
+  if (outliers.size() > SiteStatistics::kOutlierCount) outliers.pop_back();
+}
+
+// What some rows of a site add.
+struct RowsSeen {
+  explicit RowsSeen(int64_t columns) : channel_absmax(static_cast<size_t>(columns), 0.0f) {}
+
+  MagnitudeHistogram histogram;
+  std::vector<float> channel_absmax;
+  std::vector<OutlierToken> outliers;
+  bool finite = true;
+
+  float absmax() const { return outliers.empty() ? 0 : outliers.front().magnitude; }
+
+  void Add(absl::Span<const float> row, int32_t token, int64_t position) {
+    histogram.Add(row);
+    finite = finite && AllFinite(row);
+    for (size_t i = 0; i < row.size(); ++i) {
+      channel_absmax[i] = std::max(channel_absmax[i], std::abs(row[i]));
+    }
+    AddOutlier({token, static_cast<int32_t>(position), AbsMax(row)}, outliers);
+  }
+
+  void Merge(const RowsSeen& other) {
+    histogram.Merge(other.histogram);
+    finite = finite && other.finite;
+    for (size_t i = 0; i < channel_absmax.size(); ++i) {
+      channel_absmax[i] = std::max(channel_absmax[i], other.channel_absmax[i]);
+    }
+    for (const OutlierToken& outlier : other.outliers) AddOutlier(outlier, outliers);
+  }
+};
+
 // Watches the sites of a float forward pass.
 class CalibratingExecutor final : public SiteExecutor {
  public:
   CalibratingExecutor(std::shared_ptr<const Model> model, ActivationStatistics& statistics)
       : float_executor_(MakeFloatExecutor(std::move(model))), statistics_(statistics) {}
 
-  // The rows of the next sequence that count as its first token.
-  void set_first_row_count(size_t count) { first_row_count_ = count; }
+  void set_window(absl::Span<const int32_t> window) { window_ = window; }
 
-  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
-    const at::Tensor dense = x.cpu().contiguous();
-    const float* const values = dense.const_data_ptr<float>();
-    const size_t value_count = static_cast<size_t>(dense.numel());
-    const size_t first_count = first_row_count_ * static_cast<size_t>(dense.size(1));
-    SASQ_RETURN_IF_ERROR(
-        Observe(site, absl::MakeConstSpan(values, first_count),
-                absl::MakeConstSpan(values + first_count, value_count - first_count)));
-    return float_executor_->Run(site, x);
+  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x, int64_t leading_rows) override {
+    SASQ_RETURN_IF_ERROR(Observe(site, x.cpu().contiguous(), leading_rows));
+    return float_executor_->Run(site, x, leading_rows);
   }
 
  private:
-  absl::Status Observe(SiteId site, absl::Span<const float> first, absl::Span<const float> rest) {
-    constexpr size_t kBlock = 1 << 15;  // values that one thread takes at a time
-    SiteStatistics& statistics = statistics_.sites[static_cast<size_t>(SiteIndex(site))];
-    const float first_absmax = AbsMax(first);
-    bool finite = AllFinite(first);
-    statistics.first.Add(first);
+  RowsSeen See(const at::Tensor& x, int64_t begin, int64_t end) const {
+    const size_t columns = static_cast<size_t>(x.size(1));
+    RowsSeen seen(x.size(1));
+    for (int64_t row = begin; row < end; ++row) {
+      const size_t index = static_cast<size_t>(row);
+      seen.Add(absl::MakeConstSpan(x.const_data_ptr<float>() + index * columns, columns),
+               window_[index], row);
+    }
+    return seen;
+  }
 
+  absl::Status Observe(SiteId site, const at::Tensor& x, int64_t leading_rows) {
+    const RowsSeen first = See(x, 0, leading_rows);
     Mutex mutex;
-    float rest_absmax = 0;
-    const size_t block_count = (rest.size() + kBlock - 1) / kBlock;
-    ops::TorchParallelFor(static_cast<int64_t>(block_count), [&](int64_t begin, int64_t end) {
-      const size_t from = static_cast<size_t>(begin) * kBlock;
-      const absl::Span<const float> part =
-          rest.subspan(from, std::min(rest.size(), static_cast<size_t>(end) * kBlock) - from);
-      MagnitudeHistogram histogram;
-      histogram.Add(part);
-      const float part_absmax = AbsMax(part);
-      const bool part_finite = AllFinite(part);
+    RowsSeen rest(x.size(1));
+    ops::TorchParallelFor(x.size(0) - leading_rows, [&](int64_t begin, int64_t end) {
+      const RowsSeen part = See(x, leading_rows + begin, leading_rows + end);
       const MutexLock lock(&mutex);
-      statistics.rest.Merge(histogram);
-      rest_absmax = std::max(rest_absmax, part_absmax);
-      finite = finite && part_finite;
+      rest.Merge(part);
     });
-    if (!finite) {
+    if (!first.finite || !rest.finite) {
       return InvalidModel(absl::StrCat(
           "the unquantized model's activations at ", SiteName(site),
           " are not finite: its weights are damaged, or it overflows float32 on this text"));
     }
-    statistics.absmax_sum += std::max(first_absmax, rest_absmax);
-    statistics.absmax_sum_without_first += rest_absmax;
+    Merge(first, rest, statistics_.sites[static_cast<size_t>(SiteIndex(site))]);
     return absl::OkStatus();
+  }
+
+  static void Merge(const RowsSeen& first, const RowsSeen& rest, SiteStatistics& site) {
+    site.first.Merge(first.histogram);
+    site.rest.Merge(rest.histogram);
+    site.absmax_sum += std::max(first.absmax(), rest.absmax());
+    site.absmax_sum_without_first += rest.absmax();
+    site.absmax = std::max({site.absmax, first.absmax(), rest.absmax()});
+    site.absmax_without_first = std::max(site.absmax_without_first, rest.absmax());
+    site.channel_absmax.resize(rest.channel_absmax.size(), 0);
+    for (size_t i = 0; i < site.channel_absmax.size(); ++i) {
+      site.channel_absmax[i] = std::max(site.channel_absmax[i], rest.channel_absmax[i]);
+    }
+    for (const OutlierToken& outlier : first.outliers) AddOutlier(outlier, site.outliers);
+    for (const OutlierToken& outlier : rest.outliers) AddOutlier(outlier, site.outliers);
   }
 
   const std::unique_ptr<SiteExecutor> float_executor_;
   ActivationStatistics& statistics_;
-  size_t first_row_count_ = 1;
+  absl::Span<const int32_t> window_;
 };
-
-// How often the first token stands at the beginning: a token that sees nothing but copies of itself
-// has the same activations in every layer.
-size_t LeadingRepeats(absl::Span<const int32_t> window) {
-  size_t count = 1;
-  while (count < window.size() && window[count] == window[0]) ++count;
-  return count;
-}
 
 }  // namespace
 
@@ -133,7 +168,7 @@ double MagnitudeHistogram::LowerBound(int bin) {
 
 absl::StatusOr<ActivationStatistics> CollectActivationStatistics(
     std::shared_ptr<const Model> model, absl::Span<const absl::Span<const int32_t>> windows,
-    std::stop_token stop, const std::function<void(int64_t windows_done)>& on_window) {
+    const CalibrationOptions& options) {
   if (windows.empty()) return absl::InvalidArgumentError("there are no calibration windows");
   ActivationStatistics statistics;
   statistics.sites.resize(model->sites().size());
@@ -142,11 +177,12 @@ absl::StatusOr<ActivationStatistics> CollectActivationStatistics(
     if (window.size() < 2) {
       return absl::InvalidArgumentError("a calibration window has fewer than 2 tokens");
     }
-    executor.set_first_row_count(LeadingRepeats(window));
-    const absl::StatusOr<at::Tensor> hidden = Forward(*model, window, executor, stop);
-    SASQ_RETURN_IF_ERROR(hidden.status());
+    executor.set_window(window);
+    SASQ_RETURN_IF_ERROR(
+        Forward(*model, window, executor, {.past = options.prefix, .stop = options.stop}).status());
     ++statistics.window_count;
-    if (on_window) on_window(statistics.window_count);
+    statistics.token_count += static_cast<int64_t>(window.size());
+    if (options.on_window) options.on_window(statistics.window_count);
   }
   return statistics;
 }

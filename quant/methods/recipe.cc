@@ -1,85 +1,204 @@
 #include "quant/methods/recipe.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/resource_usage.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "quant/format/flop_count.h"
+#include "quant/methods/methods.h"
+#include "quant/methods/site_policy.h"
+#include "quant/methods/static_scales.h"
+#include "quant/model/forward.h"
+#include "quant/model/kv_cache.h"
 
 namespace sasq {
 namespace {
 
-bool FirstTokenFloat(const v1::Recipe& recipe) {
-  return recipe.first_token() == v1::FIRST_TOKEN_FLOAT;
-}
+constexpr int kDefaultBits = 8;
 
-absl::StatusOr<PreparedRecipe> PrepareStatic(const v1::Recipe& recipe, const RecipeInputs& inputs,
-                                             std::vector<float> scales) {
-  PreparedRecipe prepared;
-  SASQ_ASSIGN_OR_RETURN(prepared.executor,
-                        MakeStaticExecutor(inputs.weights, scales, FirstTokenFloat(recipe)));
-  prepared.scales = std::move(scales);
-  return prepared;
-}
+int BitsOr8(int bits) { return bits == 0 ? kDefaultBits : bits; }
 
-absl::StatusOr<PreparedRecipe> PrepareSasq(const v1::Recipe& recipe, const RecipeInputs& inputs) {
-  const v1::TrainingOptions& training = recipe.training();
-  const v1::Method start = training.initial_scales() == v1::INITIAL_SCALES_ABSMAX
-                               ? v1::METHOD_STATIC_ABSMAX
-                               : v1::METHOD_STATIC_MSE;
-  const std::vector<float> initial_scales = inputs.calibrated_scales(start, recipe.first_token());
-  ScaleTrainerOptions options;
-  options.step_count = training.step_count();
-  options.learning_rate = training.learning_rate();
-  options.warmup_step_count = training.warmup_step_count();
-  options.first_token_float = FirstTokenFloat(recipe);
-  options.fingerprint = inputs.fingerprint;
-  SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<ScaleTrainer> trainer,
-                        ScaleTrainer::Create(inputs.weights, initial_scales, options));
-  if (!inputs.checkpoint.empty()) SASQ_RETURN_IF_ERROR(trainer->Restore(inputs.checkpoint));
-  while (trainer->step() < options.step_count) {
-    const absl::Span<const int32_t> window = inputs.training_window(trainer->step());
-    SASQ_RETURN_IF_ERROR(trainer->Step(window, inputs.stop).status());
-    if (inputs.on_step) inputs.on_step(*trainer);
+// Carries out one recipe, step by step.
+class Preparation {
+ public:
+  Preparation(const v1::Recipe& recipe, const RecipeInputs& inputs)
+      : recipe_(recipe), inputs_(inputs) {}
+
+  absl::StatusOr<PreparedRecipe> Run() {
+    SASQ_ASSIGN_OR_RETURN(method_, MakeMethod(recipe_));
+    SASQ_RETURN_IF_ERROR(PrepareModel());
+    if (recipe_.first_token() == v1::FIRST_TOKEN_PREFIX) SASQ_RETURN_IF_ERROR(ComputePrefix());
+    if (!method_->precision().has_value()) {
+      result_.executor = MakeFloatExecutor(result_.model);
+      result_.decode_executor = MakeFloatExecutor(result_.model);
+      return std::move(result_);
+    }
+    SASQ_RETURN_IF_ERROR(PrepareWeights());
+    SASQ_RETURN_IF_ERROR(ChooseRules());
+    if (method_->trains_scales()) SASQ_RETURN_IF_ERROR(TrainScales());
+    SASQ_RETURN_IF_ERROR(MakeExecutors());
+    return std::move(result_);
   }
-  SASQ_ASSIGN_OR_RETURN(PreparedRecipe prepared, PrepareStatic(recipe, inputs, trainer->scales()));
-  prepared.initial_scales = initial_scales;
-  prepared.history.assign(trainer->history().begin(), trainer->history().end());
-  return prepared;
-}
+
+ private:
+  absl::Status PrepareModel() {
+    MethodInputs inputs;
+    inputs.model = inputs_.model;
+    inputs.seed = inputs_.seed;
+    if (inputs_.store != nullptr) inputs.calibration_windows = inputs_.store->windows();
+    inputs.statistics = [this](const PreparedModel& prepared) {
+      return Statistics(prepared.key, prepared.model);
+    };
+    inputs.training_window = inputs_.training_window;
+    inputs.on_step = inputs_.on_step;
+    inputs.stop = inputs_.stop;
+    SASQ_ASSIGN_OR_RETURN(PreparedModel prepared, method_->PrepareModel(inputs));
+    result_.model = std::move(prepared.model);
+    result_.bill = std::move(prepared.bill);
+    result_.notes = std::move(prepared.notes);
+    key_ = std::move(prepared.key);
+    return absl::OkStatus();
+  }
+
+  absl::Status ComputePrefix() {
+    result_.prefix_tokens = {recipe_.prefix_tokens().begin(), recipe_.prefix_tokens().end()};
+    if (result_.prefix_tokens.empty()) {
+      const int64_t token = result_.model->config().bos_token_id.value_or(0);
+      result_.prefix_tokens = {static_cast<int32_t>(token)};
+    }
+    const auto prefix = std::make_shared<KvCache>();
+    const std::unique_ptr<SiteExecutor> executor = MakeFloatExecutor(result_.model);
+    SASQ_RETURN_IF_ERROR(Forward(*result_.model, result_.prefix_tokens, *executor,
+                                 {.kept = prefix.get(), .stop = inputs_.stop})
+                             .status());
+    result_.prefix = prefix;
+    return absl::OkStatus();
+  }
+
+  absl::Status PrepareWeights() {
+    const int bits = BitsOr8(recipe_.weight_bits());
+    if (result_.model == inputs_.model && bits == kDefaultBits && inputs_.weights != nullptr) {
+      result_.weights = inputs_.weights;
+      return absl::OkStatus();
+    }
+    SASQ_ASSIGN_OR_RETURN(result_.weights,
+                          QuantizedWeights::Create(result_.model, inputs_.stop, bits));
+    return absl::OkStatus();
+  }
+
+  // The rules before training.
+  absl::Status ChooseRules() {
+    QuantizationRules& rules = result_.rules;
+    rules.activation_bits = BitsOr8(recipe_.activation_bits());
+    rules.leading_tokens_float = recipe_.first_token() == v1::FIRST_TOKEN_FLOAT;
+    const SitePrecision precision = *method_->precision();
+    rules.sites.assign(result_.model->sites().size(), {precision, 0});
+    if (precision == SitePrecision::kDynamic) return absl::OkStatus();
+    SASQ_ASSIGN_OR_RETURN(result_.statistics, Statistics(key_, result_.model, result_.prefix_tokens,
+                                                         result_.prefix.get()));
+    if (inputs_.checkpoint_rules.has_value()) {
+      rules = *inputs_.checkpoint_rules;
+      return absl::OkStatus();
+    }
+    const std::vector<float> scales =
+        StaticScales(*result_.statistics, {.rule = recipe_.scale_rule(),
+                                           .percentile = recipe_.percentile(),
+                                           .bits = rules.activation_bits,
+                                           .without_first = rules.leading_tokens_float});
+    for (size_t i = 0; i < scales.size(); ++i) rules.sites[i].scale = scales[i];
+    SASQ_RETURN_IF_ERROR(ApplyNamedSites(recipe_.sites(), *result_.model, rules));
+    if (recipe_.sites().max_float_flops() <= 0) return absl::OkStatus();
+    FloatSiteSearch search;
+    search.statistics = result_.statistics.get();
+    search.windows = inputs_.store->windows();
+    search.prefix = result_.prefix.get();
+    search.max_float_flops = recipe_.sites().max_float_flops();
+    search.stop = inputs_.stop;
+    SASQ_ASSIGN_OR_RETURN(result_.float_gains, ApplyFloatBudget(result_.weights, search, rules));
+    return absl::OkStatus();
+  }
+
+  absl::Status TrainScales() {
+    const double cpu_seconds_before = ProcessCpuSeconds();
+    result_.initial_rules = result_.rules;
+    ScaleTrainerOptions options;
+    options.step_count = recipe_.training().step_count();
+    options.learning_rate = recipe_.training().learning_rate();
+    options.warmup_step_count = recipe_.training().warmup_step_count();
+    options.prefix = result_.prefix;
+    options.fingerprint = inputs_.fingerprint;
+    SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<ScaleTrainer> trainer,
+                          ScaleTrainer::Create(result_.weights, result_.initial_rules, options));
+    if (!inputs_.checkpoint.empty()) SASQ_RETURN_IF_ERROR(trainer->Restore(inputs_.checkpoint));
+    while (trainer->step() < options.step_count) {
+      const absl::Span<const int32_t> window = inputs_.training_window(trainer->step());
+      const absl::Status status = trainer->Step(window, inputs_.stop).status();
+      if (ReasonOf(status) == "DIVERGED") {
+        result_.failure = std::string(status.message());
+        break;
+      }
+      SASQ_RETURN_IF_ERROR(status);
+      if (inputs_.on_scale_step) inputs_.on_scale_step(*trainer, result_.initial_rules);
+    }
+    result_.rules = trainer->rules();
+    result_.gradient_shares = trainer->gradient_shares();
+    result_.history.assign(trainer->history().begin(), trainer->history().end());
+    AddToBill(ProcessCpuSeconds() - cpu_seconds_before);
+    return absl::OkStatus();
+  }
+
+  void AddToBill(double cpu_seconds) {
+    TrainingBill& bill = result_.bill;
+    for (const TrainingStep& step : result_.history) {
+      bill.step_losses.push_back(step.loss);
+      bill.token_count += step.token_count;
+      bill.flop_count += TrainingStepFlopCount(result_.model->config(), step.token_count);
+    }
+    bill.cpu_seconds += cpu_seconds;
+    for (const SiteRule& rule : result_.rules.sites) {
+      if (rule.scale > 0) bill.trained_bytes += static_cast<int64_t>(sizeof(float));
+    }
+  }
+
+  absl::Status MakeExecutors() {
+    result_.float_flop_share = FloatFlopShare(*result_.model, result_.rules);
+    SASQ_ASSIGN_OR_RETURN(result_.executor, MakeQuantizedExecutor(result_.weights, result_.rules));
+    QuantizationRules decode_rules = result_.rules;
+    for (SiteRule& rule : decode_rules.sites) {
+      if (rule.precision == SitePrecision::kStatic) rule = {SitePrecision::kDynamic, 0};
+    }
+    SASQ_ASSIGN_OR_RETURN(result_.decode_executor,
+                          MakeQuantizedExecutor(result_.weights, std::move(decode_rules)));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::shared_ptr<const ActivationStatistics>> Statistics(
+      const std::string& key, const std::shared_ptr<const Model>& model,
+      absl::Span<const int32_t> prefix_tokens = {}, const KvCache* prefix = nullptr) const {
+    SASQ_CHECK(inputs_.store != nullptr);
+    return inputs_.store->Get(key, model, prefix_tokens, prefix, inputs_.stop);
+  }
+
+  const v1::Recipe& recipe_;
+  const RecipeInputs& inputs_;
+  std::unique_ptr<const Method> method_;
+  std::string key_;  // names the prepared model
+  PreparedRecipe result_;
+};
 
 }  // namespace
 
 absl::StatusOr<PreparedRecipe> PrepareRecipe(const v1::Recipe& recipe, const RecipeInputs& inputs) {
   SASQ_CHECK(inputs.model != nullptr);
-  SASQ_CHECK(inputs.weights != nullptr || recipe.method() == v1::METHOD_FP);
-  SASQ_CHECK(inputs.calibrated_scales != nullptr || !IsStaticMethod(recipe.method()));
-  PreparedRecipe prepared;
-  switch (recipe.method()) {
-    case v1::METHOD_FP:
-      prepared.executor = MakeFloatExecutor(inputs.model);
-      return prepared;
-    case v1::METHOD_RTN_DYNAMIC:
-      prepared.executor = MakeDynamicExecutor(inputs.weights, FirstTokenFloat(recipe));
-      return prepared;
-    case v1::METHOD_STATIC_ABSMAX:
-    case v1::METHOD_STATIC_MSE:
-      return PrepareStatic(recipe, inputs,
-                           inputs.calibrated_scales(recipe.method(), recipe.first_token()));
-    case v1::METHOD_SASQ:
-      return PrepareSasq(recipe, inputs);
-    default:
-      return WithReason(absl::InvalidArgumentError(absl::StrCat(
-                            "recipe.method is ", static_cast<int>(recipe.method()),
-                            ", want METHOD_FP, METHOD_RTN_DYNAMIC, METHOD_STATIC_ABSMAX, "
-                            "METHOD_STATIC_MSE or METHOD_SASQ")),
-                        "INVALID_SPEC");
-  }
+  return Preparation(recipe, inputs).Run();
 }
 
-bool IsStaticMethod(v1::Method method) {
-  return method == v1::METHOD_STATIC_ABSMAX || method == v1::METHOD_STATIC_MSE ||
-         method == v1::METHOD_SASQ;
+bool SkipsFirstPrediction(const v1::Recipe& recipe) {
+  return recipe.first_token() == v1::FIRST_TOKEN_FLOAT;
 }
 
 }  // namespace sasq

@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <stop_token>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
-#include "quant/model/model.h"
+#include "quant/methods/method.h"
+#include "quant/methods/statistics_store.h"
 #include "quant/model/quantized_weights.h"
 #include "quant/model/site_executor.h"
 #include "quant/train/scale_trainer.h"
@@ -19,42 +19,56 @@
 
 namespace sasq {
 
-// What recipes work on; one set serves all recipes of a job.
+// What recipes work on; `store` serves all recipes of a job.
 struct RecipeInputs {
-  std::shared_ptr<const Model> model;
-  // Null is allowed where only METHOD_FP is prepared.
+  std::shared_ptr<const Model> model;  // unquantized, as it was loaded
+  // Its 8-bit weights. Null: they are made when they are needed.
   std::shared_ptr<const QuantizedWeights> weights;
-  // Scales that calibration gave for METHOD_STATIC_ABSMAX or METHOD_STATIC_MSE, in the order of
-  // Model::sites(). May be null where no static method is prepared.
-  std::function<std::vector<float>(v1::Method method, v1::FirstToken first_token)>
-      calibrated_scales;
-  // METHOD_SASQ: the window of each training step, from 0.
+  uint64_t seed = 0;
+  StatisticsStore* store = nullptr;  // may be null where no method needs calibration
+  // Methods that train: the window of each training step, from 0.
   std::function<absl::Span<const int32_t>(int64_t step)> training_window;
-  // METHOD_SASQ: what a checkpoint of this recipe has to agree with.
+  // Trained scales: what a checkpoint of this recipe has to agree with.
   std::string fingerprint;
-  // METHOD_SASQ: a checkpoint to go on from. Empty: start anew.
+  // Trained scales: where an earlier attempt stood. Empty: start anew.
   std::string checkpoint;
-  // METHOD_SASQ: called after each step (take a checkpoint, report the loss). May be null.
-  std::function<void(const ScaleTrainer&)> on_step;
+  std::optional<QuantizationRules> checkpoint_rules;  // where its training started
+  // Trained scales: called after each step with the rules that training started from. May be null.
+  std::function<void(const ScaleTrainer&, const QuantizationRules& initial)> on_scale_step;
+  // Methods that train weights or rotations: called after each step. May be null.
+  std::function<void(const MethodStep&)> on_step;
   std::stop_token stop;
 };
 
 // A recipe carried out on a model.
 struct PreparedRecipe {
-  std::unique_ptr<SiteExecutor> executor;
-  // One static scale per site in the order of Model::sites(); empty for methods without.
-  std::vector<float> scales;
-  // METHOD_SASQ: where the scales started, and what each step gave.
-  std::vector<float> initial_scales;
-  std::vector<TrainingStep> history;
+  std::shared_ptr<const Model> model;               // what is computed; transforms folded in
+  std::shared_ptr<const QuantizedWeights> weights;  // null if nothing is quantized
+  std::vector<int32_t> prefix_tokens;               // none without a prefix
+  std::shared_ptr<const KvCache> prefix;            // theirs; null without
+  std::unique_ptr<SiteExecutor> executor;           // reads sequences
+  std::unique_ptr<SiteExecutor> decode_executor;    // goes on token by token: dynamic scales
+  QuantizationRules rules;                          // no sites if nothing is quantized
+  QuantizationRules initial_rules;                  // before scales were trained; else no sites
+  std::shared_ptr<const ActivationStatistics> statistics;  // null if none were needed
+  std::vector<TrainingStep> history;                       // of trained scales
+  std::vector<double> gradient_shares;                     // by site, of trained scales; else none
+  // By site: what the loss gains with the site alone in float, in nats; none if it was not
+  // measured.
+  std::vector<std::optional<double>> float_gains;
+  double float_flop_share = 0;  // of the linears' arithmetic, 0..1
+  TrainingBill bill;
+  std::vector<std::string> notes;
+  std::string failure;  // DIVERGED: what happened; the scales are the last good ones. Else empty.
 };
 
-// Carries out `recipe`, whose defaults must be filled in. Statuses as of ScaleTrainer::Create, Step
-// and Restore; INVALID_ARGUMENT with the reason INVALID_SPEC for a method that is not known.
+// Carries out `recipe`, whose defaults must be filled in. Statuses as of Method::PrepareModel,
+// ScaleTrainer::Create and Restore; INVALID_ARGUMENT with the reason INVALID_SPEC for a method or a
+// site pattern that is not known. Scales whose training diverges are no error: see `failure`.
 absl::StatusOr<PreparedRecipe> PrepareRecipe(const v1::Recipe& recipe, const RecipeInputs& inputs);
 
-// Whether `method` produces static scales, and so needs calibration.
-bool IsStaticMethod(v1::Method method);
+// Whether the recipe leaves out what is predicted from the first token.
+bool SkipsFirstPrediction(const v1::Recipe& recipe);
 
 }  // namespace sasq
 

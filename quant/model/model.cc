@@ -146,7 +146,9 @@ Model::Model(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Model::~Model() = default;
 
 const ModelConfig& Model::config() const { return parts_->config; }
-const Checkpoint& Model::checkpoint() const { return *parts_->checkpoint; }
+const Checkpoint& Model::checkpoint() const {
+  return parts_->base != nullptr ? parts_->base->checkpoint() : *parts_->checkpoint;
+}
 absl::Span<const SiteId> Model::sites() const { return parts_->sites; }
 
 int64_t Model::max_tokens() const {

@@ -34,7 +34,8 @@ class Model {
   Model& operator=(const Model&) = delete;
 
   const ModelConfig& config() const;
-  const Checkpoint& checkpoint() const;
+  const Checkpoint& checkpoint()
+      const;  // the files that it, or what it was made from, was read from
   // Layer by layer, as AllSites has them. Scales are kept in this order.
   absl::Span<const SiteId> sites() const;
   // The longest sequence that the model computes as it was trained: its context, or its sliding
@@ -46,6 +47,7 @@ class Model {
   const Parts& parts() const { return *parts_; }
 
  private:
+  friend class ModelBuilder;
   explicit Model(std::unique_ptr<Parts> parts);
 
   const std::unique_ptr<Parts> parts_;

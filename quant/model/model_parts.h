@@ -16,6 +16,8 @@
 
 namespace sasq {
 
+class Hadamard;  // quant/model/hadamard.h
+
 at::Device TorchDevice(ComputeDevice device);
 
 // The linears that read one site, in the order q, k, v or gate, up: their weights
@@ -45,6 +47,13 @@ struct Model::Parts {
   at::Tensor final_norm;             // [hidden_size]
   TensorView embeddings;             // [vocab_size, hidden_size]
   TensorView head;                   // the same shape; the embeddings if they are tied
+  // Multiplies the input of down_proj while the model runs; its weights are those of the rotated
+  // input. Null: nothing does.
+  std::shared_ptr<const Hadamard> down_hadamard;
+  // Of a model that was made in memory (model_builder.h): what its views point into, and the model
+  // that it was made from, whose checkpoint is its own.
+  std::vector<at::Tensor> storage;
+  std::shared_ptr<const Model> base;
 };
 
 // Writes the weights of a site, stacked, as float32 [out_features, in_features].

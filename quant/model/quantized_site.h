@@ -19,7 +19,7 @@ struct QuantizedSite {
 };
 
 // Codes and scales of the stacked weights of a site, on the CPU.
-ops::Quantized QuantizeSiteWeights(const SiteLinears& linears);
+ops::Quantized QuantizeSiteWeights(const SiteLinears& linears, int bits);
 
 }  // namespace sasq
 

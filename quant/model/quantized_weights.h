@@ -1,5 +1,5 @@
-// The INT8 weights of a model: symmetric, one scale per output channel, absmax / 127, rounded half
-// to even.
+// The integer weights of a model: symmetric, one scale per output channel, absmax over the largest
+// code (127 of 8 bits, 7 of 4), rounded half to even. 4-bit codes are held in 8 bits.
 #ifndef SASQ_QUANT_MODEL_QUANTIZED_WEIGHTS_H_
 #define SASQ_QUANT_MODEL_QUANTIZED_WEIGHTS_H_
 
@@ -20,20 +20,22 @@ struct QuantizedSite;  // quant/model/quantized_site.h
 // Immutable, so thread-safe.
 class QuantizedWeights {
  public:
-  // Quantizes and packs every site of `model`. CANCELLED when `stop` is asked for.
+  // Quantizes and packs every site of `model`. `bits`: 4..8. CANCELLED when `stop` is asked for.
   static absl::StatusOr<std::shared_ptr<const QuantizedWeights>> Create(
-      std::shared_ptr<const Model> model, std::stop_token stop = {});
+      std::shared_ptr<const Model> model, std::stop_token stop = {}, int bits = 8);
   ~QuantizedWeights();
 
   const Model& model() const { return *model_; }
+  int bits() const { return bits_; }
   const QuantizedSite& site(SiteId site) const {
     return *sites_[static_cast<size_t>(SiteIndex(site))];
   }
 
  private:
-  explicit QuantizedWeights(std::shared_ptr<const Model> model);
+  QuantizedWeights(std::shared_ptr<const Model> model, int bits);
 
   const std::shared_ptr<const Model> model_;
+  const int bits_;
   // In the order of AllSites; constant after Create.
   std::vector<std::unique_ptr<const QuantizedSite>> sites_;
 };

@@ -1,6 +1,7 @@
 #include "quant/model/site_executor.h"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/clamp.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 
@@ -17,87 +18,101 @@ namespace {
 
 class FloatExecutor final : public SiteExecutor {
  public:
-  explicit FloatExecutor(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+  explicit FloatExecutor(std::shared_ptr<const Model> model)
+      : model_(std::move(model)), linears_(*model_) {}
 
-  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
-    const SiteLinears& linears = model_->parts().linears[static_cast<size_t>(SiteIndex(site))];
-    const int64_t weight_count = linears.out_features * linears.in_features;
-    if (!weights_.defined() || weights_.numel() < weight_count) {
-      weights_ = at::empty({weight_count}, at::kFloat);
-    }
-    const at::Tensor weights =
-        weights_.narrow(0, 0, weight_count).view({linears.out_features, linears.in_features});
-    CopySiteWeights(linears, weights.mutable_data_ptr<float>());
-    const at::Device device = model_->parts().device;
-    return at::linear(x, weights.to(device), SiteBias(linears, device));
+  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x, int64_t) override {
+    return linears_.Run(site, x);
   }
 
  private:
   const std::shared_ptr<const Model> model_;
-  at::Tensor weights_;  // room for the site that is being computed, on the CPU
+  FloatLinears linears_;
 };
 
-class DynamicExecutor final : public SiteExecutor {
+class QuantizedExecutor final : public SiteExecutor {
  public:
-  DynamicExecutor(std::shared_ptr<const QuantizedWeights> weights, bool first_token_float)
-      : weights_(std::move(weights)), first_token_float_(first_token_float) {}
+  QuantizedExecutor(std::shared_ptr<const QuantizedWeights> weights, QuantizationRules rules)
+      : weights_(std::move(weights)), rules_(std::move(rules)), linears_(weights_->model()) {}
 
-  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
-    return DynamicInt8Linear(weights_->site(site), x, first_token_float_);
+  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x, int64_t leading_rows) override {
+    const SiteRule& rule = rules_.sites[static_cast<size_t>(SiteIndex(site))];
+    const int64_t float_rows = rules_.leading_tokens_float ? leading_rows : 0;
+    const int bits = rules_.activation_bits;
+    switch (rule.precision) {
+      case SitePrecision::kStatic:
+        return StaticInt8Linear(weights_->site(site), x, rule.scale, bits, float_rows);
+      case SitePrecision::kDynamic:
+        return DynamicInt8Linear(weights_->site(site), x, bits, float_rows);
+      case SitePrecision::kFloat:
+        return linears_.Run(site, x);
+      case SitePrecision::kClipped:
+        return linears_.Run(site, Clip(x, rule.scale, bits, float_rows));
+    }
+    SASQ_CHECK(false);
   }
 
  private:
   const std::shared_ptr<const QuantizedWeights> weights_;
-  const bool first_token_float_;
-};
-
-class StaticExecutor final : public SiteExecutor {
- public:
-  StaticExecutor(std::shared_ptr<const QuantizedWeights> weights, std::vector<float> scales,
-                 bool first_token_float)
-      : weights_(std::move(weights)),
-        scales_(std::move(scales)),
-        first_token_float_(first_token_float) {}
-
-  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
-    return StaticInt8Linear(weights_->site(site), x, scales_[static_cast<size_t>(SiteIndex(site))],
-                            first_token_float_);
-  }
-
- private:
-  const std::shared_ptr<const QuantizedWeights> weights_;
-  const std::vector<float> scales_;
-  const bool first_token_float_;
+  const QuantizationRules rules_;
+  FloatLinears linears_;
 };
 
 }  // namespace
+
+at::Tensor FloatLinears::Weights(SiteId site) {
+  const SiteLinears& linears = model_.parts().linears[static_cast<size_t>(SiteIndex(site))];
+  const int64_t weight_count = linears.out_features * linears.in_features;
+  if (!room_.defined() || room_.numel() < weight_count) {
+    room_ = at::empty({weight_count}, at::kFloat);
+  }
+  const at::Tensor weights =
+      room_.narrow(0, 0, weight_count).view({linears.out_features, linears.in_features});
+  CopySiteWeights(linears, weights.mutable_data_ptr<float>());
+  return weights.to(model_.parts().device);
+}
+
+at::Tensor FloatLinears::Run(SiteId site, const at::Tensor& x) {
+  const Model::Parts& parts = model_.parts();
+  const SiteLinears& linears = parts.linears[static_cast<size_t>(SiteIndex(site))];
+  return at::linear(x, Weights(site), SiteBias(linears, parts.device));
+}
+
+at::Tensor Clip(const at::Tensor& x, float scale, int bits, int64_t float_rows) {
+  const double largest = LargestCode(bits);
+  at::Tensor clipped = at::clamp(x, -(largest + 1) * scale, largest * scale);
+  if (float_rows > 0) clipped.narrow(0, 0, float_rows).copy_(x.narrow(0, 0, float_rows));
+  return clipped;
+}
 
 std::unique_ptr<SiteExecutor> MakeFloatExecutor(std::shared_ptr<const Model> model) {
   return std::make_unique<FloatExecutor>(std::move(model));
 }
 
-std::unique_ptr<SiteExecutor> MakeDynamicExecutor(std::shared_ptr<const QuantizedWeights> weights,
-                                                  bool first_token_float) {
-  return std::make_unique<DynamicExecutor>(std::move(weights), first_token_float);
+absl::StatusOr<std::unique_ptr<SiteExecutor>> MakeQuantizedExecutor(
+    std::shared_ptr<const QuantizedWeights> weights, QuantizationRules rules) {
+  SASQ_RETURN_IF_ERROR(CheckRules(weights->model(), rules));
+  return std::make_unique<QuantizedExecutor>(std::move(weights), std::move(rules));
 }
 
-absl::StatusOr<std::unique_ptr<SiteExecutor>> MakeStaticExecutor(
-    std::shared_ptr<const QuantizedWeights> weights, std::vector<float> scales,
-    bool first_token_float) {
-  SASQ_RETURN_IF_ERROR(CheckScales(weights->model(), scales));
-  return std::make_unique<StaticExecutor>(std::move(weights), std::move(scales), first_token_float);
-}
-
-absl::Status CheckScales(const Model& model, absl::Span<const float> scales) {
+absl::Status CheckRules(const Model& model, const QuantizationRules& rules) {
   const absl::Span<const SiteId> sites = model.sites();
-  if (scales.size() != sites.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("there are ", scales.size(), " scales, want ",
-                                                   sites.size(), ", one for each site"));
+  if (rules.sites.size() != sites.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are rules for ", rules.sites.size(), " sites, want ", sites.size()));
   }
-  for (size_t i = 0; i < scales.size(); ++i) {
-    if (!std::isfinite(scales[i]) || scales[i] <= 0) {
+  if (rules.activation_bits < kMinActivationBits || rules.activation_bits > kMaxActivationBits) {
+    return absl::InvalidArgumentError(absl::StrCat("activation_bits is ", rules.activation_bits,
+                                                   ", want ", kMinActivationBits, "..",
+                                                   kMaxActivationBits));
+  }
+  for (size_t i = 0; i < sites.size(); ++i) {
+    const SiteRule& rule = rules.sites[i];
+    const bool has_scale =
+        rule.precision == SitePrecision::kStatic || rule.precision == SitePrecision::kClipped;
+    if (has_scale && !(std::isfinite(rule.scale) && rule.scale > 0)) {
       return absl::InvalidArgumentError(absl::StrCat("the scale of ", SiteName(sites[i]), " is ",
-                                                     scales[i], ", want a finite number above 0"));
+                                                     rule.scale, ", want a finite number above 0"));
     }
   }
   return absl::OkStatus();

@@ -4,12 +4,12 @@
 #ifndef SASQ_QUANT_MODEL_SITE_EXECUTOR_H_
 #define SASQ_QUANT_MODEL_SITE_EXECUTOR_H_
 
+#include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "quant/format/site.h"
+#include "quant/format/site_rule.h"
 #include "quant/model/model.h"
 #include "quant/model/quantized_weights.h"
 
@@ -23,29 +23,24 @@ namespace sasq {
 class SiteExecutor {
  public:
   virtual ~SiteExecutor() = default;
-  // Outputs of the linears that read `site`, side by side: [tokens, sum of out_features] of
-  // x[tokens, in_features]. Both float32 on the model's device; row 0 is the first token of the
-  // sequence. May also throw as LibTorch's operators do (torch_guard.h).
-  virtual absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) = 0;
+  // Outputs of the linears that read `site`, side by side: [rows, sum of out_features] of
+  // x[rows, in_features]. Both float32 on the model's device. The first `leading_rows` rows hold
+  // the first token of a sequence and the copies of it that follow directly; 0 where the sequence
+  // goes on from a cache. May also throw as LibTorch's operators do (torch_guard.h).
+  virtual absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x,
+                                         int64_t leading_rows) = 0;
 };
 
-// Original weights, float32 activations.
+// The model's own weights, float32 activations.
 std::unique_ptr<SiteExecutor> MakeFloatExecutor(std::shared_ptr<const Model> model);
 
-// INT8 weights, INT8 activations with one scale per token computed at run time. With
-// `first_token_float` row 0 keeps its float activations.
-std::unique_ptr<SiteExecutor> MakeDynamicExecutor(std::shared_ptr<const QuantizedWeights> weights,
-                                                  bool first_token_float);
+// Integer weights, and activations by the rules. INVALID_ARGUMENT as of CheckRules.
+absl::StatusOr<std::unique_ptr<SiteExecutor>> MakeQuantizedExecutor(
+    std::shared_ptr<const QuantizedWeights> weights, QuantizationRules rules);
 
-// INT8 weights, INT8 activations with one static scale per site, in the order of Model::sites().
-// With `first_token_float` row 0 keeps its float activations. INVALID_ARGUMENT if the number of
-// scales is wrong or one is not finite and positive.
-absl::StatusOr<std::unique_ptr<SiteExecutor>> MakeStaticExecutor(
-    std::shared_ptr<const QuantizedWeights> weights, std::vector<float> scales,
-    bool first_token_float);
-
-// INVALID_ARGUMENT that names the site unless there is one finite, positive scale for each site.
-absl::Status CheckScales(const Model& model, absl::Span<const float> scales);
+// INVALID_ARGUMENT that names the site unless there is a rule for each site, with a finite,
+// positive scale where one is needed, and the number of bits is known.
+absl::Status CheckRules(const Model& model, const QuantizationRules& rules);
 
 }  // namespace sasq
 

@@ -1,4 +1,4 @@
-// The gradient of fake_quantize.
+// Gradients of fake_quantize and of hadamard_transform.
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -34,7 +34,28 @@ at::Tensor FakeQuantizeAutograd(const at::Tensor& x, const at::Tensor& scale) {
   return FakeQuantizeFunction::apply(x, scale);
 }
 
+// The matrix is symmetric, so the gradient goes through the same transform.
+class HadamardFunction : public torch::autograd::Function<HadamardFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, int64_t block) {
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    context->saved_data["block"] = block;
+    return HadamardTransform(x, block);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    return {HadamardTransform(grads[0].contiguous(), context->saved_data["block"].toInt()), {}};
+  }
+};
+
+at::Tensor HadamardAutograd(const at::Tensor& x, int64_t block) {
+  return HadamardFunction::apply(x, block);
+}
+
 }  // namespace
 }  // namespace sasq::ops
 
-TORCH_LIBRARY_IMPL(sasq, Autograd, m) { m.impl("fake_quantize", sasq::ops::FakeQuantizeAutograd); }
+TORCH_LIBRARY_IMPL(sasq, Autograd, m) {
+  m.impl("fake_quantize", sasq::ops::FakeQuantizeAutograd);
+  m.impl("hadamard_transform", sasq::ops::HadamardAutograd);
+}

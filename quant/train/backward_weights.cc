@@ -26,8 +26,10 @@ absl::StatusOr<std::shared_ptr<const BackwardWeights>> BackwardWeights::Create(
   SASQ_RETURN_IF_ERROR(CatchTorch([&] {
     for (const SiteLinears& linears : parts.linears) {
       QuantizedSite site;
-      site.weights =
-          ops::PackWeights(QuantizeSiteWeights(linears).codes.t().contiguous().to(parts.device));
+      site.weights = ops::PackWeights(QuantizeSiteWeights(linears, backward->forward().bits())
+                                          .codes.t()
+                                          .contiguous()
+                                          .to(parts.device));
       site.scales = at::ones({linears.in_features}, at::device(parts.device).dtype(at::kFloat));
       backward->transposed_.push_back(std::make_unique<const QuantizedSite>(std::move(site)));
     }

@@ -26,6 +26,7 @@ class BackwardWeights {
 
   // What they were made of.
   const QuantizedWeights& forward() const { return *weights_; }
+  const std::shared_ptr<const QuantizedWeights>& shared_forward() const { return weights_; }
 
   // d loss / d x_hat = d loss / d y * W, float32 [tokens, in_features] of [tokens, out_features],
   // where W = diag(s_w) * codes. Throws what the operators throw.

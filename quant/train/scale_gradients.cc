@@ -10,6 +10,8 @@
 #include "common/status_macros.h"
 #include "quant/format/memory_estimate.h"
 #include "quant/model/decoder.h"
+#include "quant/model/forward.h"
+#include "quant/model/kv_cache.h"
 #include "quant/model/next_token_loss.h"
 #include "quant/model/torch_guard.h"
 #include "quant/train/trainable_executor.h"
@@ -31,16 +33,18 @@ int64_t GraphBytesPerToken(const ModelConfig& config) {
 // layers.
 class WindowPass {
  public:
-  WindowPass(const BackwardWeights& weights, NextTokenLoss& loss, absl::Span<const float> scales,
-             bool first_token_float, absl::Span<const int32_t> window, std::stop_token stop)
+  WindowPass(const BackwardWeights& weights, NextTokenLoss& loss, const QuantizationRules& rules,
+             const TrainingWindow& window, std::stop_token stop)
       : model_(weights.forward().model()),
         loss_(loss),
-        executor_(weights, scales, first_token_float),
-        decoder_(model_, static_cast<int64_t>(window.size())),
+        executor_(weights, rules),
         window_(window),
-        first_position_(first_token_float ? 1 : 0),
+        decoder_(model_,
+                 {.token_count = static_cast<int64_t>(window.tokens.size()),
+                  .past_count = window.prefix == nullptr ? 0 : window.prefix->token_count},
+                 window.prefix == nullptr ? LeadingCopies(window.tokens) : 0),
         kept_layer_count_(kLayerGraphBytes / (GraphBytesPerToken(model_.config()) *
-                                              std::max<int64_t>(1, window.size()))),
+                                              std::max<int64_t>(1, window.tokens.size()))),
         stop_(std::move(stop)) {}
 
   absl::StatusOr<ScaleGradients> Run() {
@@ -62,16 +66,21 @@ class WindowPass {
     at::Tensor output;
   };
 
+  absl::StatusOr<at::Tensor> RunLayer(int layer, const at::Tensor& hidden) {
+    LayerCache cache;
+    if (window_.prefix != nullptr) cache.past = &window_.prefix->layers[static_cast<size_t>(layer)];
+    return decoder_.RunLayer(layer, hidden, executor_, stop_, cache);
+  }
+
   absl::Status RunForward() {
-    SASQ_ASSIGN_OR_RETURN(hidden_, decoder_.Embed(window_));
+    SASQ_ASSIGN_OR_RETURN(hidden_, decoder_.Embed(window_.tokens));
     const int64_t layer_count = model_.config().layer_count;
     for (int layer = 0; layer < layer_count; ++layer) {
       const bool keep = layer >= layer_count - kept_layer_count_;
       const at::AutoGradMode with_grad(keep);
       LayerRun run;
       run.input = hidden_.set_requires_grad(true);
-      SASQ_ASSIGN_OR_RETURN(const at::Tensor output,
-                            decoder_.RunLayer(layer, run.input, executor_, stop_));
+      SASQ_ASSIGN_OR_RETURN(const at::Tensor output, RunLayer(layer, run.input));
       hidden_ = output.detach();
       if (keep) run.output = output;
       layers_.push_back(std::move(run));
@@ -85,9 +94,9 @@ class WindowPass {
     hidden_.set_requires_grad(true);
     const at::Tensor normed = decoder_.FinalNorm(hidden_);
     at::Tensor grad_normed;
-    SASQ_ASSIGN_OR_RETURN(
-        const SequenceLoss loss,
-        loss_.Compute(normed.detach(), window_, first_position_, stop_, &grad_normed));
+    SASQ_ASSIGN_OR_RETURN(const SequenceLoss loss,
+                          loss_.Compute(normed.detach(), window_.tokens, window_.first_position,
+                                        stop_, &grad_normed));
     result.loss = loss.sum_nats / static_cast<double>(loss.count);
     return torch::autograd::grad({normed}, {hidden_}, {grad_normed})[0];
   }
@@ -100,18 +109,20 @@ class WindowPass {
     layers_.pop_back();
     if (stop_.stop_requested()) return absl::CancelledError("stopped in the backward pass");
     if (!run.output.defined()) {
-      SASQ_ASSIGN_OR_RETURN(run.output, decoder_.RunLayer(layer, run.input, executor_, stop_));
+      SASQ_ASSIGN_OR_RETURN(run.output, RunLayer(layer, run.input));
     }
     std::vector<at::Tensor> leaves = {run.input};
+    std::vector<int> sites;
     for (int kind = 0; kind < kSiteKindCount; ++kind) {
-      leaves.push_back(executor_.scale({layer, static_cast<SiteKind>(kind)}));
+      const SiteId site = {layer, static_cast<SiteKind>(kind)};
+      if (!executor_.scale(site).requires_grad()) continue;
+      leaves.push_back(executor_.scale(site));
+      sites.push_back(SiteIndex(site));
     }
     const std::vector<at::Tensor> grads =
         torch::autograd::grad({run.output}, leaves, {grad_output});
-    for (int kind = 0; kind < kSiteKindCount; ++kind) {
-      const int site = SiteIndex({layer, static_cast<SiteKind>(kind)});
-      result.gradient[static_cast<size_t>(site)] =
-          *grads[static_cast<size_t>(1 + kind)].const_data_ptr<double>();
+    for (size_t i = 0; i < sites.size(); ++i) {
+      result.gradient[static_cast<size_t>(sites[i])] = *grads[i + 1].const_data_ptr<double>();
     }
     return grads[0];
   }
@@ -119,9 +130,8 @@ class WindowPass {
   const Model& model_;
   NextTokenLoss& loss_;
   TrainableExecutor executor_;
+  const TrainingWindow window_;
   const Decoder decoder_;
-  const absl::Span<const int32_t> window_;
-  const int64_t first_position_;
   const int64_t kept_layer_count_;
   const std::stop_token stop_;
 
@@ -131,12 +141,14 @@ class WindowPass {
 
 }  // namespace
 
-absl::StatusOr<ScaleGradients> ComputeScaleGradients(
-    const BackwardWeights& weights, NextTokenLoss& loss, absl::Span<const float> scales,
-    bool first_token_float, absl::Span<const int32_t> window, std::stop_token stop) {
-  SASQ_RETURN_IF_ERROR(CheckScales(weights.forward().model(), scales));
+absl::StatusOr<ScaleGradients> ComputeScaleGradients(const BackwardWeights& weights,
+                                                     NextTokenLoss& loss,
+                                                     const QuantizationRules& rules,
+                                                     const TrainingWindow& window,
+                                                     std::stop_token stop) {
+  SASQ_RETURN_IF_ERROR(CheckRules(weights.forward().model(), rules));
   return CatchTorchOr([&]() -> absl::StatusOr<ScaleGradients> {
-    return WindowPass(weights, loss, scales, first_token_float, window, stop).Run();
+    return WindowPass(weights, loss, rules, window, stop).Run();
   });
 }
 

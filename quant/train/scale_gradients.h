@@ -9,23 +9,37 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "quant/format/site_rule.h"
 #include "quant/model/next_token_loss.h"
 #include "quant/train/backward_weights.h"
 
 namespace sasq {
+
+struct KvCache;  // quant/model/kv_cache.h
 
 struct ScaleGradients {
   double loss = 0;               // mean nats per scored token
   std::vector<double> gradient;  // d loss / d scale, in the order of Model::sites()
 };
 
-// Forward in INT8 with `scales` (finite, positive, one a site), backward through the rounding by
-// LSQ's rule; no gradient of a weight is computed. With `first_token_float` row 0 stays
-// in float and its prediction is not scored. `loss` is of the same model. CANCELLED, within one
-// site's work, when `stop` is asked for.
-absl::StatusOr<ScaleGradients> ComputeScaleGradients(
-    const BackwardWeights& weights, NextTokenLoss& loss, absl::Span<const float> scales,
-    bool first_token_float, absl::Span<const int32_t> window, std::stop_token stop);
+// A window as it is trained on.
+struct TrainingWindow {
+  absl::Span<const int32_t> tokens;
+  // Keys and values of a prefix that every window follows; null without.
+  const KvCache* prefix = nullptr;
+  // Predictions of positions before this one are not scored.
+  int64_t first_position = 0;
+};
+
+// Forward with `rules` as the quantized executor computes it, backward through the rounding by
+// LSQ's rule; no gradient of a weight is computed. Sites without a scale have the gradient 0.
+// `loss` is of the same model. INVALID_ARGUMENT as of CheckRules; CANCELLED, within one site's
+// work, when `stop` is asked for.
+absl::StatusOr<ScaleGradients> ComputeScaleGradients(const BackwardWeights& weights,
+                                                     NextTokenLoss& loss,
+                                                     const QuantizationRules& rules,
+                                                     const TrainingWindow& window,
+                                                     std::stop_token stop);
 
 }  // namespace sasq
 

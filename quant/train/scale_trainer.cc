@@ -1,11 +1,13 @@
 #include "quant/train/scale_trainer.h"
 
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "quant/model/kv_cache.h"
 #include "quant/model/site_executor.h"
 #include "quant/train/adam.h"
 #include "quant/train/scale_gradients.h"
@@ -40,15 +42,17 @@ absl::Status Diverged(int64_t step, absl::string_view what, double value) {
 
 class SasqTrainer final : public ScaleTrainer {
  public:
-  SasqTrainer(std::shared_ptr<const BackwardWeights> weights, std::vector<float> initial_scales,
+  SasqTrainer(std::shared_ptr<const BackwardWeights> weights, QuantizationRules rules,
               ScaleTrainerOptions options)
       : weights_(std::move(weights)),
-        initial_scales_(std::move(initial_scales)),
+        initial_rules_(std::move(rules)),
         options_(std::move(options)),
         loss_(weights_->forward().model()) {
-    const size_t size = initial_scales_.size();
+    const size_t size = initial_rules_.sites.size();
     state_.fingerprint = options_.fingerprint;
     state_.theta.assign(size, 0);
+    state_.previous_theta.assign(size, 0);
+    state_.gradient_squares.assign(size, 0);
     state_.moments.first.assign(size, 0);
     state_.moments.second.assign(size, 0);
   }
@@ -57,7 +61,8 @@ class SasqTrainer final : public ScaleTrainer {
                                     std::stop_token stop) override;
 
   int64_t step() const override { return static_cast<int64_t>(state_.history.size()); }
-  std::vector<float> scales() const override;
+  QuantizationRules rules() const override;
+  std::vector<double> gradient_shares() const override;
   absl::Span<const TrainingStep> history() const override { return state_.history; }
   std::string Checkpoint() const override { return SerializeTrainingState(state_); }
   absl::Status Restore(absl::string_view checkpoint) override;
@@ -65,7 +70,7 @@ class SasqTrainer final : public ScaleTrainer {
  private:
   // Constant after construction.
   const std::shared_ptr<const BackwardWeights> weights_;
-  const std::vector<float> initial_scales_;
+  const QuantizationRules initial_rules_;
   const ScaleTrainerOptions options_;
 
   NextTokenLoss loss_;
@@ -79,17 +84,30 @@ absl::StatusOr<TrainingStep> SasqTrainer::Step(absl::Span<const int32_t> window,
     return absl::FailedPreconditionError(
         absl::StrCat("all ", options_.step_count, " training steps are done"));
   }
-  const std::vector<float> scales = this->scales();
-  SASQ_ASSIGN_OR_RETURN(ScaleGradients gradients,
-                        ComputeScaleGradients(*weights_, loss_, scales, options_.first_token_float,
-                                              window, std::move(stop)));
-  if (!std::isfinite(gradients.loss)) return Diverged(step, "a loss", gradients.loss);
+  const QuantizationRules rules = this->rules();
+  SASQ_ASSIGN_OR_RETURN(
+      ScaleGradients gradients,
+      ComputeScaleGradients(*weights_, loss_, rules,
+                            {.tokens = window,
+                             .prefix = options_.prefix.get(),
+                             .first_position = rules.leading_tokens_float ? 1 : 0},
+                            std::move(stop)));
+  if (!std::isfinite(gradients.loss)) {
+    state_.theta = state_.previous_theta;
+    return Diverged(step, "a loss", gradients.loss);
+  }
   double squares = 0;
-  for (size_t i = 0; i < scales.size(); ++i) {
-    gradients.gradient[i] *= static_cast<double>(scales[i]);  // d s / d theta = s
+  for (size_t i = 0; i < rules.sites.size(); ++i) {
+    gradients.gradient[i] *= static_cast<double>(rules.sites[i].scale);  // d s / d theta = s
     squares += gradients.gradient[i] * gradients.gradient[i];
   }
-  if (!std::isfinite(squares)) return Diverged(step, "a squared gradient norm", squares);
+  if (!std::isfinite(squares)) {
+    state_.theta = state_.previous_theta;
+    return Diverged(step, "a squared gradient norm", squares);
+  }
+  for (size_t i = 0; i < gradients.gradient.size(); ++i) {
+    state_.gradient_squares[i] += gradients.gradient[i] * gradients.gradient[i];
+  }
 
   TrainingStep done;
   done.step = step;
@@ -98,19 +116,27 @@ absl::StatusOr<TrainingStep> SasqTrainer::Step(absl::Span<const int32_t> window,
                                           options_.step_count, step);
   done.gradient_norm = std::sqrt(squares);
   done.token_count = static_cast<int64_t>(window.size());
+  state_.previous_theta = state_.theta;
   AdamStep({options_.beta1, options_.beta2, options_.epsilon}, step, done.learning_rate,
            gradients.gradient, state_.moments, absl::MakeSpan(state_.theta));
   state_.history.push_back(done);
   return done;
 }
 
-std::vector<float> SasqTrainer::scales() const {
-  std::vector<float> scales(initial_scales_.size());
-  for (size_t i = 0; i < scales.size(); ++i) {
-    scales[i] =
-        static_cast<float>(static_cast<double>(initial_scales_[i]) * std::exp(state_.theta[i]));
+QuantizationRules SasqTrainer::rules() const {
+  QuantizationRules rules = initial_rules_;
+  for (size_t i = 0; i < rules.sites.size(); ++i) {
+    const double initial = static_cast<double>(rules.sites[i].scale);
+    rules.sites[i].scale = static_cast<float>(initial * std::exp(state_.theta[i]));
   }
-  return scales;
+  return rules;
+}
+
+std::vector<double> SasqTrainer::gradient_shares() const {
+  std::vector<double> shares = state_.gradient_squares;
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  for (double& share : shares) share = sum > 0 ? share / sum : 0;
+  return shares;
 }
 
 absl::Status SasqTrainer::Restore(absl::string_view checkpoint) {
@@ -120,12 +146,12 @@ absl::Status SasqTrainer::Restore(absl::string_view checkpoint) {
         absl::StrCat("the training checkpoint is of another run: its fingerprint is \"",
                      state.fingerprint, "\", want \"", options_.fingerprint, "\""));
   }
-  if (state.theta.size() != initial_scales_.size() ||
+  if (state.theta.size() != initial_rules_.sites.size() ||
       static_cast<int64_t>(state.history.size()) > options_.step_count) {
     return absl::FailedPreconditionError(
         absl::StrCat("the training checkpoint is of another run: it has ", state.theta.size(),
-                     " scales and ", state.history.size(), " steps, want ", initial_scales_.size(),
-                     " and at most ", options_.step_count));
+                     " scales and ", state.history.size(), " steps, want ",
+                     initial_rules_.sites.size(), " and at most ", options_.step_count));
   }
   state_ = std::move(state);
   return absl::OkStatus();
@@ -134,13 +160,13 @@ absl::Status SasqTrainer::Restore(absl::string_view checkpoint) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ScaleTrainer>> ScaleTrainer::Create(
-    std::shared_ptr<const QuantizedWeights> weights, std::vector<float> initial_scales,
+    std::shared_ptr<const QuantizedWeights> weights, QuantizationRules rules,
     ScaleTrainerOptions options) {
   SASQ_RETURN_IF_ERROR(CheckOptions(options));
-  SASQ_RETURN_IF_ERROR(CheckScales(weights->model(), initial_scales));
+  SASQ_RETURN_IF_ERROR(CheckRules(weights->model(), rules));
   SASQ_ASSIGN_OR_RETURN(std::shared_ptr<const BackwardWeights> backward_weights,
                         BackwardWeights::Create(std::move(weights)));
-  return std::make_unique<SasqTrainer>(std::move(backward_weights), std::move(initial_scales),
+  return std::make_unique<SasqTrainer>(std::move(backward_weights), std::move(rules),
                                        std::move(options));
 }
 

@@ -18,9 +18,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "quant/format/site_rule.h"
 #include "quant/model/quantized_weights.h"
 
 namespace sasq {
+
+struct KvCache;  // quant/model/kv_cache.h
 
 struct ScaleTrainerOptions {
   int64_t step_count = 60;        // 1..100000
@@ -29,8 +32,8 @@ struct ScaleTrainerOptions {
   double beta1 = 0.9;             // Adam's, [0, 1)
   double beta2 = 0.95;
   double epsilon = 1e-8;
-  // Row 0 of every window stays in float at every site, and its prediction is not scored.
-  bool first_token_float = false;
+  // Keys and values of a prefix that every window follows. Null: none.
+  std::shared_ptr<const KvCache> prefix;
   // Names what the run depends on (model, text, spec, code); a checkpoint only fits a trainer with
   // the same one.
   std::string fingerprint;
@@ -49,22 +52,27 @@ struct TrainingStep {
 // bits, also across Checkpoint and Restore.
 class ScaleTrainer {
  public:
-  // INVALID_ARGUMENT names the option or the scale that is out of range.
+  // `rules` hold the scales to start from; sites without a scale keep their rule. Where the leading
+  // tokens stay in float, what is predicted from the first one is not scored. INVALID_ARGUMENT
+  // names the option or the scale that is out of range.
   static absl::StatusOr<std::unique_ptr<ScaleTrainer>> Create(
-      std::shared_ptr<const QuantizedWeights> weights, std::vector<float> initial_scales,
+      std::shared_ptr<const QuantizedWeights> weights, QuantizationRules rules,
       ScaleTrainerOptions options);
   virtual ~ScaleTrainer() = default;
 
-  // One forward, backward and update on `window`. Nothing changes when it fails: CANCELLED when
-  // `stop` is asked for, FAILED_PRECONDITION with the reason DIVERGED when the loss or a gradient
-  // is not finite, FAILED_PRECONDITION when all steps are done.
+  // One forward, backward and update on `window`. FAILED_PRECONDITION with the reason DIVERGED when
+  // the loss or a gradient is not finite: the update before, which led there, is taken back, so
+  // that rules() are the last good ones. Nothing changes with other errors: CANCELLED when `stop`
+  // is asked for, FAILED_PRECONDITION when all steps are done.
   virtual absl::StatusOr<TrainingStep> Step(absl::Span<const int32_t> window,
                                             std::stop_token stop) = 0;
 
   // Steps done, 0..step_count.
   virtual int64_t step() const = 0;
-  // Present scales, in the order of Model::sites().
-  virtual std::vector<float> scales() const = 0;
+  // The rules with the present scales.
+  virtual QuantizationRules rules() const = 0;
+  // Share of each site in the squared gradient of all steps so far, 0..1.
+  virtual std::vector<double> gradient_shares() const = 0;
   // What each step so far gave.
   virtual absl::Span<const TrainingStep> history() const = 0;
 

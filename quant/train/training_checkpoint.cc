@@ -16,7 +16,7 @@ static_assert(std::endian::native == std::endian::little);
 static_assert(std::is_trivially_copyable_v<TrainingStep> && sizeof(TrainingStep) == 5 * 8,
               "no padding: its bytes are part of the format");
 
-constexpr absl::string_view kMagic = "SASQTRN1";
+constexpr absl::string_view kMagic = "SASQTRN2";
 constexpr size_t kChecksumLength = 32;  // hexadecimal digits
 
 class Writer {
@@ -73,13 +73,15 @@ std::string SerializeTrainingState(const TrainingState& state) {
   writer.Add(state.theta.data(), state.theta.size());
   writer.Add(state.moments.first.data(), state.moments.first.size());
   writer.Add(state.moments.second.data(), state.moments.second.size());
+  writer.Add(state.gradient_squares.data(), state.gradient_squares.size());
+  writer.Add(state.previous_theta.data(), state.previous_theta.size());
   writer.Add(state.history.data(), state.history.size());
   return std::move(writer).Finish();
 }
 
 absl::StatusOr<TrainingState> ParseTrainingState(absl::string_view bytes) {
   if (bytes.size() < kMagic.size() + kChecksumLength || bytes.substr(0, kMagic.size()) != kMagic) {
-    return Damaged("it does not begin with SASQTRN1");
+    return Damaged("it does not begin with SASQTRN2");
   }
   const absl::string_view content = bytes.substr(0, bytes.size() - kChecksumLength);
   if (absl::string_view(Sha256Hex(content)).substr(0, kChecksumLength) !=
@@ -90,11 +92,13 @@ absl::StatusOr<TrainingState> ParseTrainingState(absl::string_view bytes) {
   Reader reader(content.substr(kMagic.size()));
   if (!reader.Read(state.fingerprint) || !reader.Read(state.theta) ||
       !reader.Read(state.moments.first) || !reader.Read(state.moments.second) ||
+      !reader.Read(state.gradient_squares) || !reader.Read(state.previous_theta) ||
       !reader.Read(state.history) || !reader.at_end()) {
     return Damaged("its lengths do not add up");
   }
-  if (state.moments.first.size() != state.theta.size() ||
-      state.moments.second.size() != state.theta.size()) {
+  const size_t size = state.theta.size();
+  if (state.moments.first.size() != size || state.moments.second.size() != size ||
+      state.gradient_squares.size() != size || state.previous_theta.size() != size) {
     return Damaged("its vectors differ in length");
   }
   return state;

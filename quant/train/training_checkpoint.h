@@ -1,6 +1,6 @@
 // The bytes of a training checkpoint.
 //
-// Little-endian: the magic "SASQTRN1"; then the fields of TrainingState in order, a string or
+// Little-endian: the magic "SASQTRN2"; then the fields of TrainingState in order, a string or
 // vector as its length (u64) and its elements; last 32 hexadecimal digits, the first half of the
 // SHA-256 of all before them.
 #ifndef SASQ_QUANT_TRAIN_TRAINING_CHECKPOINT_H_
@@ -22,7 +22,9 @@ struct TrainingState {
   std::string fingerprint;
   std::vector<double> theta;
   AdamMoments moments;
-  std::vector<TrainingStep> history;  // one entry for each step done
+  std::vector<double> gradient_squares;  // by site, of d loss / d theta, summed over the steps
+  std::vector<double> previous_theta;    // before the last update
+  std::vector<TrainingStep> history;     // one entry for each step done
 };
 
 std::string SerializeTrainingState(const TrainingState& state);

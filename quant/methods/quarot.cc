@@ -1,0 +1,7 @@
+#include "quant/methods/methods.h"
+
+namespace sasq {
+
+std::unique_ptr<const Method> MakeQuaRot(const v1::Recipe&) { return nullptr; }
+
+}  // namespace sasq

@@ -1,0 +1,54 @@
+// Which sites of a static model are not static: named by the user, or found by measurement.
+#ifndef SASQ_QUANT_METHODS_SITE_POLICY_H_
+#define SASQ_QUANT_METHODS_SITE_POLICY_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "quant/format/site_rule.h"
+#include "quant/methods/activation_statistics.h"
+#include "quant/model/quantized_weights.h"
+#include "sasq/v1/job_spec.pb.h"
+
+namespace sasq {
+
+struct KvCache;  // quant/model/kv_cache.h
+
+// Whether `pattern`, in which `*` stands for any text, is `name`.
+bool MatchesPattern(absl::string_view pattern, absl::string_view name);
+
+// Applies the sites that `policy` names. INVALID_ARGUMENT (INVALID_SPEC) for a pattern that matches
+// no site.
+absl::Status ApplyNamedSites(const v1::SitePolicy& policy, const Model& model,
+                             QuantizationRules& rules);
+
+// The share of the linears' arithmetic at sites that `rules` leave in float (kFloat), 0..1.
+double FloatFlopShare(const Model& model, const QuantizationRules& rules);
+
+// What the search for float sites works on.
+struct FloatSiteSearch {
+  const ActivationStatistics* statistics = nullptr;
+  absl::Span<const absl::Span<const int32_t>> windows;  // the loss is measured on the first two
+  const KvCache* prefix = nullptr;
+  double max_float_flops = 0;
+  std::stop_token stop;
+};
+
+// Leaves sites in float while their share of the arithmetic stays within the budget, those first
+// that cost the model most for their arithmetic. The cost of a site is measured: the loss of the
+// float model with that site alone quantized, less the loss of the float model. Only the sites with
+// the worst expected error are tried. Returns each site's cost in nats per token; none where it was
+// not measured.
+absl::StatusOr<std::vector<std::optional<double>>> ApplyFloatBudget(
+    const std::shared_ptr<const QuantizedWeights>& weights, const FloatSiteSearch& search,
+    QuantizationRules& rules);
+
+}  // namespace sasq
+
+#endif  // SASQ_QUANT_METHODS_SITE_POLICY_H_
