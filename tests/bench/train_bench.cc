@@ -30,6 +30,7 @@
 #include "quant/model/site_executor.h"
 #include "quant/train/scale_gradients.h"
 #include "tests/support/plain_executor.h"
+#include "tests/support/rules.h"
 
 namespace sasq {
 namespace {
@@ -95,8 +96,9 @@ MakeWork OurStep(int64_t token_count) {
     const auto loss = std::make_shared<NextTokenLoss>(*model);
     return [=] {
       const std::vector<int32_t> tokens = SomeTokens(token_count, model->config().vocab_size);
-      SASQ_CHECK(
-          ComputeScaleGradients(*weights, *loss, SomeScales(*model), false, tokens, {}).ok());
+      SASQ_CHECK(ComputeScaleGradients(*weights, *loss, testing::StaticRules(SomeScales(*model)),
+                                       {.tokens = tokens}, {})
+                     .ok());
     };
   };
 }
@@ -115,13 +117,14 @@ MakeWork PlainStep(int64_t token_count) {
 MakeWork Evaluation(bool int8, int64_t token_count) {
   return [=](std::shared_ptr<const Model> model) -> Work {
     const std::shared_ptr<SiteExecutor> executor =
-        int8 ? MakeStaticExecutor(Quantize(model), SomeScales(*model), false).value()
+        int8 ? MakeQuantizedExecutor(Quantize(model), testing::StaticRules(SomeScales(*model)))
+                   .value()
              : MakeFloatExecutor(model);
     return [=] {
       const std::vector<int32_t> tokens = SomeTokens(kEvaluatedTokens, model->config().vocab_size);
-      std::vector<absl::Span<const int32_t>> windows;
+      std::vector<EvaluationWindow> windows;
       for (int64_t first = 0; first < kEvaluatedTokens; first += token_count) {
-        windows.push_back(absl::MakeConstSpan(tokens).subspan(first, token_count));
+        windows.push_back({.tokens = absl::MakeConstSpan(tokens).subspan(first, token_count)});
       }
       SASQ_CHECK(EvaluatePerplexity(*model, *executor, windows, {}).ok());
     };

@@ -22,7 +22,7 @@ PlainExecutor::PlainExecutor(const QuantizedWeights& weights, absl::Span<const f
   for (const SiteId site : weights.model().sites()) {
     const SiteLinears& linears =
         weights.model().parts().linears[static_cast<size_t>(SiteIndex(site))];
-    const ops::Quantized quantized = QuantizeSiteWeights(linears);
+    const ops::Quantized quantized = QuantizeSiteWeights(linears, weights.bits());
     weights_.push_back(quantized.codes.to(at::kFloat) * quantized.scales.unsqueeze(1));
     biases_.push_back(SiteBias(linears, at::kCPU));
   }
@@ -32,7 +32,7 @@ PlainExecutor::PlainExecutor(const QuantizedWeights& weights, absl::Span<const f
   }
 }
 
-absl::StatusOr<at::Tensor> PlainExecutor::Run(SiteId site, const at::Tensor& x) {
+absl::StatusOr<at::Tensor> PlainExecutor::Run(SiteId site, const at::Tensor& x, int64_t) {
   const size_t index = static_cast<size_t>(SiteIndex(site));
   const at::Tensor& scale = scales_[index];
   const at::Tensor clamped = at::clamp(x / scale, -128, 127);
@@ -44,7 +44,7 @@ PlainGradients ComputePlainGradients(const Model& model, PlainExecutor& executor
                                      absl::Span<const int32_t> window) {
   const at::AutoGradMode with_grad(true);
   const int64_t count = static_cast<int64_t>(window.size());
-  const Decoder decoder(model, count);
+  const Decoder decoder(model, {.token_count = count}, 1);
   at::Tensor hidden = decoder.Embed(window).value();
   for (int layer = 0; layer < model.config().layer_count; ++layer) {
     hidden = decoder.RunLayer(layer, hidden, executor, {}).value();

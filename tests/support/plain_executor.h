@@ -22,7 +22,7 @@ class PlainExecutor final : public SiteExecutor {
  public:
   PlainExecutor(const QuantizedWeights& weights, absl::Span<const float> scales);
 
-  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override;
+  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x, int64_t leading_rows) override;
 
   // The scales, float32 leaves of the graph.
   std::vector<at::Tensor>& scales() { return scales_; }

@@ -55,7 +55,7 @@ class RecordingExecutor final : public SiteExecutor {
   explicit RecordingExecutor(std::shared_ptr<const Model> model)
       : float_executor_(MakeFloatExecutor(std::move(model))) {}
 
-  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
+  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x, int64_t leading_rows) override {
     const at::Tensor dense = x.contiguous();
     const float* values = dense.const_data_ptr<float>();
     for (int64_t t = 0; t < dense.size(0); ++t) {
@@ -63,7 +63,7 @@ class RecordingExecutor final : public SiteExecutor {
         (t == 0 ? first : rest)[site].push_back(*values++);
       }
     }
-    return float_executor_->Run(site, x);
+    return float_executor_->Run(site, x, leading_rows);
   }
 
   std::map<SiteId, std::vector<float>> first;
@@ -94,8 +94,7 @@ class CollectTest : public ::testing::Test {
 };
 
 TEST_F(CollectTest, IsTheDefinition) {
-  const ActivationStatistics statistics =
-      CollectActivationStatistics(model_, windows_, {}, nullptr).value();
+  const ActivationStatistics statistics = CollectActivationStatistics(model_, windows_).value();
   EXPECT_EQ(statistics.window_count, 3);
   std::map<SiteId, SiteStatistics> expected;
   for (const absl::Span<const int32_t> window : windows_) {
@@ -123,8 +122,7 @@ TEST_F(CollectTest, IsTheDefinition) {
 TEST_F(CollectTest, CopiesOfTheFirstTokenCountAsIt) {
   const std::vector<int32_t> tokens = {9, 9, 9, 4, 9};
   const std::vector<absl::Span<const int32_t>> windows = {tokens};
-  const ActivationStatistics statistics =
-      CollectActivationStatistics(model_, windows, {}, nullptr).value();
+  const ActivationStatistics statistics = CollectActivationStatistics(model_, windows).value();
   for (const SiteStatistics& site : statistics.sites) {
     int64_t first = 0;
     int64_t rest = 0;
@@ -137,20 +135,23 @@ TEST_F(CollectTest, CopiesOfTheFirstTokenCountAsIt) {
 TEST_F(CollectTest, StopsAfterTheWindowThatAskedForIt) {
   std::stop_source stop;
   int64_t done = 0;
-  const absl::Status status =
-      CollectActivationStatistics(model_, windows_, stop.get_token(), [&](int64_t windows_done) {
-        done = windows_done;
-        stop.request_stop();
-      }).status();
+  const absl::Status status = CollectActivationStatistics(model_, windows_,
+                                                          {.stop = stop.get_token(),
+                                                           .on_window =
+                                                               [&](int64_t windows_done) {
+                                                                 done = windows_done;
+                                                                 stop.request_stop();
+                                                               }})
+                                  .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(done, 1);
 }
 
 TEST_F(CollectTest, RefusesWhatGivesNoStatistics) {
-  EXPECT_EQ(CollectActivationStatistics(model_, {}, {}, nullptr).status().code(),
+  EXPECT_EQ(CollectActivationStatistics(model_, {}).status().code(),
             absl::StatusCode::kInvalidArgument);
   const std::vector<absl::Span<const int32_t>> one_token = {windows_[0].first(1)};
-  EXPECT_EQ(CollectActivationStatistics(model_, one_token, {}, nullptr).status().code(),
+  EXPECT_EQ(CollectActivationStatistics(model_, one_token).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 

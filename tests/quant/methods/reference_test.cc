@@ -12,7 +12,6 @@
 
 #include "quant/eval/perplexity.h"
 #include "quant/methods/recipe.h"
-#include "quant/methods/static_scales.h"
 #include "quant/text/text_source.h"
 #include "quant/text/tokenizer.h"
 #include "quant/text/windows.h"
@@ -38,9 +37,7 @@ class ReferenceTest : public ::testing::Test {
     data_->valid = tokenize("wiki.valid.tokens");
     data_->model = Model::Load(model_folder).value();
     data_->weights = QuantizedWeights::Create(data_->model).value();
-    data_->statistics =
-        CollectActivationStatistics(data_->model, Windows(data_->valid, 512, 32), {}, nullptr)
-            .value();
+    data_->store = std::make_unique<StatisticsStore>(Windows(data_->valid, 512, 32), nullptr);
   }
   static void TearDownTestSuite() { data_.reset(); }
 
@@ -67,20 +64,25 @@ class ReferenceTest : public ::testing::Test {
     RecipeInputs inputs;
     inputs.model = data_->model;
     inputs.weights = data_->weights;
-    inputs.calibrated_scales = [](v1::Method method, v1::FirstToken first_token) {
-      const bool without_first = first_token == v1::FIRST_TOKEN_FLOAT;
-      return method == v1::METHOD_STATIC_ABSMAX ? AbsmaxScales(data_->statistics, without_first)
-                                                : MseScales(data_->statistics, without_first);
-    };
+    inputs.store = data_->store.get();
     const std::vector<absl::Span<const int32_t>> windows = Windows(data_->valid, 256, /*wanted=*/0);
     WindowOrder order(static_cast<int64_t>(windows.size()), /*seed=*/0);
     inputs.training_window = [&](int64_t) { return windows[static_cast<size_t>(order.Next())]; };
     const PreparedRecipe prepared = PrepareRecipe(recipe, inputs).value();
     PerplexityOptions options;
-    options.skip_first_prediction = recipe.first_token() == v1::FIRST_TOKEN_FLOAT;
-    const PerplexityResult result = EvaluatePerplexity(*data_->model, *prepared.executor,
-                                                       Windows(data_->test, 2048, 4), options)
-                                        .value();
+    options.skip_first_prediction = SkipsFirstPrediction(recipe);
+    options.prefix = prepared.prefix.get();
+    std::vector<EvaluationWindow> test_windows;
+    for (const absl::Span<const int32_t> window : Windows(data_->test, 2048, 4)) {
+      test_windows.push_back({.tokens = window});
+    }
+    const PerplexityResult result =
+        EvaluatePerplexity(*prepared.model, *prepared.executor, test_windows, options).value();
+    for (const std::string& note : prepared.notes) std::printf("%s\n", note.c_str());
+    for (size_t i = 0; i < prepared.rules.sites.size(); ++i) {
+      if (prepared.rules.sites[i].precision != SitePrecision::kFloat) continue;
+      std::printf("in float: %s\n", SiteName(data_->model->sites()[i]).c_str());
+    }
     std::printf("%s, %s: perplexity %.4f on %lld tokens in %.1f s\n",
                 v1::Method_Name(recipe.method()).c_str(),
                 v1::FirstToken_Name(recipe.first_token()).c_str(), result.perplexity,
@@ -92,6 +94,8 @@ class ReferenceTest : public ::testing::Test {
     v1::Recipe recipe;
     recipe.set_method(method);
     recipe.set_first_token(first_token);
+    recipe.set_scale_rule(method == v1::METHOD_STATIC_ABSMAX ? v1::SCALE_RULE_ABSMAX_MEAN
+                                                             : v1::SCALE_RULE_MSE);
     return recipe;
   }
 
@@ -101,7 +105,6 @@ class ReferenceTest : public ::testing::Test {
     recipe.mutable_training()->set_window_tokens(256);
     recipe.mutable_training()->set_learning_rate(learning_rate);
     recipe.mutable_training()->set_warmup_step_count(5);
-    recipe.mutable_training()->set_initial_scales(v1::INITIAL_SCALES_MSE);
     return recipe;
   }
 
@@ -110,7 +113,7 @@ class ReferenceTest : public ::testing::Test {
     std::shared_ptr<const QuantizedWeights> weights;
     std::vector<int32_t> test;
     std::vector<int32_t> valid;
-    ActivationStatistics statistics;
+    std::unique_ptr<StatisticsStore> store;
   };
   static std::unique_ptr<Data> data_;
 };

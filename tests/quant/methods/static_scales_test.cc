@@ -63,7 +63,7 @@ TEST_P(MseScalesTest, IsAsGoodAsBruteForceOnRawValues) {
   statistics.sites.resize(1);
   statistics.sites[0].first.Add(absl::MakeConstSpan(values).first(1));
   statistics.sites[0].rest.Add(absl::MakeConstSpan(values).subspan(1));
-  const std::vector<float> scales = MseScales(statistics, false);
+  const std::vector<float> scales = StaticScales(statistics, {.rule = v1::SCALE_RULE_MSE});
   ASSERT_EQ(scales.size(), 1u);
   EXPECT_LE(SquaredError(values, static_cast<double>(scales[0])), 1.05 * best);
 }
@@ -82,10 +82,14 @@ TEST(StaticScalesTest, FirstTokensCountOnlyWhereTheyShould) {
   const std::vector<float> rest(1000, 12.7f);
   site.first.Add(first);
   site.rest.Add(rest);
-  EXPECT_FLOAT_EQ(AbsmaxScales(statistics, false)[0], 3);
-  EXPECT_FLOAT_EQ(AbsmaxScales(statistics, true)[0], 1);
-  EXPECT_NEAR(static_cast<double>(MseScales(statistics, false)[0]), 5, 0.1);
-  EXPECT_NEAR(static_cast<double>(MseScales(statistics, true)[0]), 0.1, 0.01);
+  EXPECT_FLOAT_EQ(StaticScales(statistics, {.rule = v1::SCALE_RULE_ABSMAX_MEAN})[0], 3);
+  EXPECT_FLOAT_EQ(
+      StaticScales(statistics, {.rule = v1::SCALE_RULE_ABSMAX_MEAN, .without_first = true})[0], 1);
+  EXPECT_NEAR(static_cast<double>(StaticScales(statistics, {.rule = v1::SCALE_RULE_MSE})[0]), 5,
+              0.1);
+  EXPECT_NEAR(static_cast<double>(
+                  StaticScales(statistics, {.rule = v1::SCALE_RULE_MSE, .without_first = true})[0]),
+              0.1, 0.01);
 }
 
 TEST(StaticScalesTest, ASiteThatIsAlwaysZeroGetsAScale) {
@@ -94,8 +98,8 @@ TEST(StaticScalesTest, ASiteThatIsAlwaysZeroGetsAScale) {
   statistics.sites.resize(1);
   const std::vector<float> zeros(10, 0.0f);
   statistics.sites[0].rest.Add(zeros);
-  EXPECT_EQ(AbsmaxScales(statistics, false), std::vector<float>{1});
-  EXPECT_EQ(MseScales(statistics, false), std::vector<float>{1});
+  EXPECT_EQ(StaticScales(statistics, {.rule = v1::SCALE_RULE_ABSMAX_MEAN}), std::vector<float>{1});
+  EXPECT_EQ(StaticScales(statistics, {.rule = v1::SCALE_RULE_MSE}), std::vector<float>{1});
 }
 
 }  // namespace

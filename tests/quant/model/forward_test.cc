@@ -1,5 +1,6 @@
 #include "quant/model/forward.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "quant/model/compute_threads.h"
+#include "quant/model/kv_cache.h"
 #include "quant/model/next_token_loss.h"
 #include "quant/model/site_executor.h"
 #include "tests/quant/model/naive_model.h"
@@ -89,6 +91,51 @@ TEST_P(ForwardVariantTest, AgreesWithNaiveModel) {
 INSTANTIATE_TEST_SUITE_P(All, ForwardVariantTest, ::testing::ValuesIn(Variants()),
                          [](const auto& variant) { return variant.param.name; });
 
+// What follows a cache is what stands at the same place of the whole sequence.
+TEST_P(ForwardVariantTest, GoesOnFromACache) {
+  const std::shared_ptr<const Model> model = Model::Load(MakeTinyModel(GetParam().options)).value();
+  const std::vector<int32_t> tokens = SomeTokens(23);
+  const std::unique_ptr<SiteExecutor> executor = MakeFloatExecutor(model);
+  const at::Tensor whole = Forward(*model, tokens, *executor).value();
+  for (const std::vector<size_t>& lengths : {std::vector<size_t>{5, 18}, {22, 1}, {1, 1, 1, 20}}) {
+    KvCache cache;
+    size_t begin = 0;
+    for (const size_t length : lengths) {
+      const at::Tensor part = Forward(*model, absl::MakeConstSpan(tokens).subspan(begin, length),
+                                      *executor, {.past = &cache, .kept = &cache})
+                                  .value();
+      const at::Tensor expected =
+          whole.narrow(0, static_cast<int64_t>(begin), static_cast<int64_t>(length));
+      // Sums in another order: as above.
+      EXPECT_LT((part - expected).abs().max().item<float>(), 2e-5f);
+      begin += length;
+    }
+    EXPECT_EQ(cache.token_count, 23);
+  }
+}
+
+TEST_P(ForwardVariantTest, ABatchIsItsSequences) {
+  const std::shared_ptr<const Model> model = Model::Load(MakeTinyModel(GetParam().options)).value();
+  const std::vector<int32_t> tokens = SomeTokens(24);
+  const std::unique_ptr<SiteExecutor> executor = MakeFloatExecutor(model);
+  KvCache cache;
+  std::vector<int32_t> first, second;
+  for (size_t sequence = 0; sequence < 3; ++sequence) {
+    first.insert(first.end(), tokens.begin() + sequence * 8, tokens.begin() + sequence * 8 + 7);
+    second.push_back(tokens[sequence * 8 + 7]);
+  }
+  const at::Tensor begin = ForwardBatch(*model, first, 3, *executor, {.kept = &cache}).value();
+  const at::Tensor end =
+      ForwardBatch(*model, second, 3, *executor, {.past = &cache, .kept = &cache}).value();
+  for (int64_t sequence = 0; sequence < 3; ++sequence) {
+    const at::Tensor alone =
+        Forward(*model, absl::MakeConstSpan(tokens).subspan(sequence * 8, 8), *executor).value();
+    EXPECT_LT((begin.narrow(0, sequence * 7, 7) - alone.narrow(0, 0, 7)).abs().max().item<float>(),
+              2e-5f);
+    EXPECT_LT((end[sequence] - alone[7]).abs().max().item<float>(), 2e-5f);
+  }
+}
+
 TEST(ForwardTest, SameBitsAgain) {
   const std::shared_ptr<const Model> model = Model::Load(MakeTinyModel()).value();
   const std::unique_ptr<SiteExecutor> executor = MakeFloatExecutor(model);
@@ -122,9 +169,9 @@ class StoppingExecutor final : public SiteExecutor {
   explicit StoppingExecutor(std::shared_ptr<const Model> model)
       : float_executor_(MakeFloatExecutor(std::move(model))) {}
 
-  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x) override {
+  absl::StatusOr<at::Tensor> Run(SiteId site, const at::Tensor& x, int64_t leading_rows) override {
     if (++run_count == 3) stop.request_stop();
-    return float_executor_->Run(site, x);
+    return float_executor_->Run(site, x, leading_rows);
   }
 
   std::stop_source stop;
@@ -138,7 +185,7 @@ TEST(ForwardTest, StopsWithinALayer) {
   const std::shared_ptr<const Model> model = Model::Load(MakeTinyModel()).value();
   StoppingExecutor executor(model);
   const absl::StatusOr<at::Tensor> hidden =
-      Forward(*model, SomeTokens(8), executor, executor.stop.get_token());
+      Forward(*model, SomeTokens(8), executor, {.stop = executor.stop.get_token()});
   EXPECT_EQ(hidden.status().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(executor.run_count, 3);
 }

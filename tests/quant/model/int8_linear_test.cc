@@ -53,11 +53,12 @@ class Int8LinearTest : public ::testing::Test {
   const float* Row(int64_t t) const { return x_.const_data_ptr<float>() + t * in_; }
 
   // y[t, n] by the definition, from codes; float operations as in kernels/gemm.h.
-  float Expected(int64_t t, int64_t n, float scale) const {
+  float Expected(int64_t t, int64_t n, float scale, float smallest = -128,
+                 float largest = 127) const {
     int32_t sum = 0;
     for (int64_t k = 0; k < in_; ++k) {
       const int code =
-          static_cast<int>(std::clamp(std::nearbyint(Row(t)[k] / scale), -128.0f, 127.0f));
+          static_cast<int>(std::clamp(std::nearbyint(Row(t)[k] / scale), smallest, largest));
       sum += code * weight_codes_[static_cast<size_t>(n * in_ + k)];
     }
     return static_cast<float>(sum) * (scale * weight_scales_[static_cast<size_t>(n)]) +
@@ -96,7 +97,7 @@ class Int8LinearTest : public ::testing::Test {
 
 TEST_F(Int8LinearTest, StaticIsTheDefinition) {
   const float scale = 0.02f;  // clips at 2.54: both inside and outside occur
-  const at::Tensor y = StaticInt8Linear(weights_->site(kSite), x_, scale, false);
+  const at::Tensor y = StaticInt8Linear(weights_->site(kSite), x_, scale, 8, 0);
   for (int64_t t = 0; t < kTokens; ++t) {
     for (int64_t n = 0; n < out_; ++n) {
       ASSERT_EQ(y.const_data_ptr<float>()[t * out_ + n], Expected(t, n, scale));
@@ -105,7 +106,7 @@ TEST_F(Int8LinearTest, StaticIsTheDefinition) {
 }
 
 TEST_F(Int8LinearTest, DynamicIsTheDefinition) {
-  const at::Tensor y = DynamicInt8Linear(weights_->site(kSite), x_, false);
+  const at::Tensor y = DynamicInt8Linear(weights_->site(kSite), x_, 8, 0);
   for (int64_t t = 0; t < kTokens; ++t) {
     float absmax = 0;
     for (int64_t k = 0; k < in_; ++k) absmax = std::max(absmax, std::abs(Row(t)[k]));
@@ -118,7 +119,7 @@ TEST_F(Int8LinearTest, DynamicIsTheDefinition) {
 // The float path that training papers write: dequantized activations times dequantized weights.
 TEST_F(Int8LinearTest, AgreesWithFakeQuantizationInFloat) {
   const float scale = 0.02f;
-  const at::Tensor y = StaticInt8Linear(weights_->site(kSite), x_, scale, false);
+  const at::Tensor y = StaticInt8Linear(weights_->site(kSite), x_, scale, 8, 0);
   for (int64_t t = 0; t < kTokens; ++t) {
     for (int64_t n = 0; n < out_; ++n) {
       float sum = 0;
@@ -140,22 +141,50 @@ TEST_F(Int8LinearTest, AgreesWithFakeQuantizationInFloat) {
 TEST_F(Int8LinearTest, FirstTokenStaysInFloat) {
   x_.mutable_data_ptr<float>()[3] = 2800;  // a massive activation
   const float scale = 0.02f;
-  const at::Tensor y = StaticInt8Linear(weights_->site(kSite), x_, scale, true);
+  const at::Tensor y = StaticInt8Linear(weights_->site(kSite), x_, scale, 8, 1);
   ExpectFirstRowInFloat(y);
   for (int64_t n = 0; n < out_; ++n) {
     ASSERT_EQ(y.const_data_ptr<float>()[out_ + n], Expected(1, n, scale));
   }
-  ExpectFirstRowInFloat(DynamicInt8Linear(weights_->site(kSite), x_, true));
+  ExpectFirstRowInFloat(DynamicInt8Linear(weights_->site(kSite), x_, 8, 1));
 }
 
 TEST_F(Int8LinearTest, ASequenceOfOneToken) {
-  const at::Tensor y = StaticInt8Linear(weights_->site(kSite), x_.narrow(0, 0, 1), 0.02f, true);
+  const at::Tensor y = StaticInt8Linear(weights_->site(kSite), x_.narrow(0, 0, 1), 0.02f, 8, 1);
   ExpectFirstRowInFloat(y);
+}
+
+// Leading copies of the first token stay in float as it does.
+TEST_F(Int8LinearTest, SeveralRowsStayInFloat) {
+  x_.narrow(0, 1, 1).copy_(x_.narrow(0, 0, 1));
+  const at::Tensor y = StaticInt8Linear(weights_->site(kSite), x_, 0.02f, 8, 2);
+  ExpectFirstRowInFloat(y);
+  EXPECT_TRUE(y[0].equal(y[1]));
+  EXPECT_EQ(y.const_data_ptr<float>()[2 * out_], Expected(2, 0, 0.02f));
+}
+
+// Fewer bits: the largest code is 2^(bits - 1) - 1.
+TEST_F(Int8LinearTest, FewerBitsAreTheDefinition) {
+  for (const int bits : {4, 6}) {
+    const float largest = static_cast<float>((1 << (bits - 1)) - 1);
+    const at::Tensor clipped = StaticInt8Linear(weights_->site(kSite), x_, 0.2f, bits, 0);
+    const at::Tensor rows = DynamicInt8Linear(weights_->site(kSite), x_, bits, 0);
+    for (int64_t t = 0; t < kTokens; ++t) {
+      float absmax = 0;
+      for (int64_t k = 0; k < in_; ++k) absmax = std::max(absmax, std::abs(Row(t)[k]));
+      for (int64_t n = 0; n < out_; ++n) {
+        ASSERT_EQ(clipped.const_data_ptr<float>()[t * out_ + n],
+                  Expected(t, n, 0.2f, -largest - 1, largest));
+        ASSERT_EQ(rows.const_data_ptr<float>()[t * out_ + n],
+                  Expected(t, n, absmax / largest, -largest, largest));
+      }
+    }
+  }
 }
 
 TEST_F(Int8LinearTest, DynamicRefusesWhatIsNotFinite) {
   x_.mutable_data_ptr<float>()[2 * in_ + 1] = NAN;
-  EXPECT_THROW(DynamicInt8Linear(weights_->site(kSite), x_, false), c10::ValueError);
+  EXPECT_THROW(DynamicInt8Linear(weights_->site(kSite), x_, 8, 0), c10::ValueError);
 }
 
 }  // namespace

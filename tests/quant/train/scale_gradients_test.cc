@@ -9,6 +9,7 @@
 #include "quant/eval/perplexity.h"
 #include "quant/model/site_executor.h"
 #include "tests/support/plain_executor.h"
+#include "tests/support/rules.h"
 #include "tests/support/tiny_model.h"
 
 namespace sasq::testing {
@@ -29,6 +30,13 @@ class ScaleGradientsTest : public ::testing::Test {
     for (int32_t i = 0; i < 48; ++i) window_.push_back((i * i * 5 + i * 3 + 1) % 256);
   }
 
+  absl::StatusOr<ScaleGradients> Gradients(const QuantizationRules& rules,
+                                           std::stop_token stop = {}) {
+    return ComputeScaleGradients(
+        *backward_, *loss_, rules,
+        {.tokens = window_, .first_position = rules.leading_tokens_float ? 1 : 0}, stop);
+  }
+
   std::shared_ptr<const Model> model_;
   std::unique_ptr<NextTokenLoss> loss_;
   std::shared_ptr<const QuantizedWeights> weights_;
@@ -40,8 +48,7 @@ class ScaleGradientsTest : public ::testing::Test {
 // Two implementations that share no backward code: INT8 products with closed forms layer by layer,
 // and float32 with elementwise operators under one autograd graph.
 TEST_F(ScaleGradientsTest, AgreesWithAutogradOnThePlainWay) {
-  const ScaleGradients ours =
-      ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, {}).value();
+  const ScaleGradients ours = Gradients(StaticRules(scales_)).value();
   PlainExecutor executor(*weights_, scales_);
   const PlainGradients plain = ComputePlainGradients(*model_, executor, window_);
   // float32 sums in another order move activations by 1e-6 or so. Next to a rounding boundary that
@@ -58,13 +65,12 @@ TEST_F(ScaleGradientsTest, AgreesWithAutogradOnThePlainWay) {
 // The loss of a step is the loss that evaluation gives for the same scales, to the bit.
 TEST_F(ScaleGradientsTest, LossIsThatOfTheEvaluator) {
   for (const bool first_token_float : {false, true}) {
-    const ScaleGradients gradients =
-        ComputeScaleGradients(*backward_, *loss_, scales_, first_token_float, window_, {}).value();
+    const ScaleGradients gradients = Gradients(StaticRules(scales_, first_token_float)).value();
     const std::unique_ptr<SiteExecutor> executor =
-        MakeStaticExecutor(weights_, scales_, first_token_float).value();
+        MakeQuantizedExecutor(weights_, StaticRules(scales_, first_token_float)).value();
     PerplexityOptions options;
     options.skip_first_prediction = first_token_float;
-    const std::vector<absl::Span<const int32_t>> windows = {window_};
+    const std::vector<EvaluationWindow> windows = {{.tokens = window_}};
     const PerplexityResult result =
         EvaluatePerplexity(*model_, *executor, windows, options).value();
     EXPECT_EQ(gradients.loss, result.windows[0].mean_nats);
@@ -72,10 +78,8 @@ TEST_F(ScaleGradientsTest, LossIsThatOfTheEvaluator) {
 }
 
 TEST_F(ScaleGradientsTest, SameBitsAgain) {
-  const ScaleGradients first =
-      ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, {}).value();
-  const ScaleGradients second =
-      ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, {}).value();
+  const ScaleGradients first = Gradients(StaticRules(scales_)).value();
+  const ScaleGradients second = Gradients(StaticRules(scales_)).value();
   EXPECT_EQ(first.loss, second.loss);
   EXPECT_EQ(first.gradient, second.gradient);
 }
@@ -83,21 +87,17 @@ TEST_F(ScaleGradientsTest, SameBitsAgain) {
 TEST_F(ScaleGradientsTest, StopsAndRefusesScalesThatAreNone) {
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, stop.get_token())
-                .status()
-                .code(),
+  EXPECT_EQ(Gradients(StaticRules(scales_), stop.get_token()).status().code(),
             absl::StatusCode::kCancelled);
   for (const float bad : {0.0f, -1.0f, NAN, INFINITY}) {
     std::vector<float> scales = scales_;
     scales[3] = bad;
-    const absl::Status status =
-        ComputeScaleGradients(*backward_, *loss_, scales, false, window_, {}).status();
+    const absl::Status status = Gradients(StaticRules(scales)).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_NE(status.message().find("layers.0.down_in"), absl::string_view::npos);
   }
   scales_.pop_back();
-  EXPECT_EQ(ComputeScaleGradients(*backward_, *loss_, scales_, false, window_, {}).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Gradients(StaticRules(scales_)).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

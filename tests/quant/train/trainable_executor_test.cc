@@ -16,6 +16,7 @@
 #include "quant/model/int8_linear.h"
 #include "quant/model/model_parts.h"
 #include "quant/model/quantized_site.h"
+#include "tests/support/rules.h"
 #include "tests/support/tiny_model.h"
 
 namespace sasq::testing {
@@ -60,25 +61,25 @@ class TrainableExecutorTest : public ::testing::Test {
 
 TEST_F(TrainableExecutorTest, GivesTheValuesOfTheStaticExecutor) {
   for (const bool first_token_float : {false, true}) {
-    TrainableExecutor executor(*backward_, scales_, first_token_float);
+    TrainableExecutor executor(*backward_, StaticRules(scales_, first_token_float));
     const at::Tensor expected =
-        StaticInt8Linear(weights_->site(kSite), x_, kScale, first_token_float);
+        StaticInt8Linear(weights_->site(kSite), x_, kScale, 8, first_token_float ? 1 : 0);
     const at::AutoGradMode with_grad(true);
-    EXPECT_TRUE(executor.Run(kSite, x_)->equal(expected));
+    EXPECT_TRUE(executor.Run(kSite, x_, 1)->equal(expected));
   }
 }
 
 // LSQ's rule written out in double, with the dequantized weights.
 TEST_F(TrainableExecutorTest, GradientsAreTheDefinition) {
-  const ops::Quantized quantized = QuantizeSiteWeights(linears_);
+  const ops::Quantized quantized = QuantizeSiteWeights(linears_, 8);
   const at::Tensor dequantized = quantized.codes.to(at::kFloat) * quantized.scales.unsqueeze(1);
   const float* const w = dequantized.const_data_ptr<float>();
   const float* const w_scales = quantized.scales.const_data_ptr<float>();
   for (const bool first_token_float : {false, true}) {
     const at::AutoGradMode with_grad(true);
-    TrainableExecutor executor(*backward_, scales_, first_token_float);
+    TrainableExecutor executor(*backward_, StaticRules(scales_, first_token_float));
     at::Tensor x = x_.clone().set_requires_grad(true);
-    const at::Tensor y = executor.Run(kSite, x).value();
+    const at::Tensor y = executor.Run(kSite, x, 1).value();
     const std::vector<at::Tensor> grads =
         torch::autograd::grad({y}, {x, executor.scale(kSite)}, {grad_y_});
 
@@ -122,8 +123,8 @@ TEST_F(TrainableExecutorTest, GradientsAreTheDefinition) {
 
 TEST_F(TrainableExecutorTest, NoGraphWithoutGradients) {
   const at::NoGradGuard no_grad;
-  TrainableExecutor executor(*backward_, scales_, false);
-  EXPECT_FALSE(executor.Run(kSite, x_)->requires_grad());
+  TrainableExecutor executor(*backward_, StaticRules(scales_));
+  EXPECT_FALSE(executor.Run(kSite, x_, 1)->requires_grad());
 }
 
 }  // namespace
