@@ -138,8 +138,16 @@ void AddSpec(CLI::App* command, SpecArguments* spec) {
   }
   command
       ->add_option("--baseline", spec->baselines,
-                   "Measure this too, such as fp or static_mse:float")
+                   "Measure this too, such as fp, sasq_max or static_mse:float")
       ->type_name("METHOD[:FIRST_TOKEN]")
+      ->take_all()
+      ->allow_extra_args(false);
+  command->add_option("--other-text", spec->other_texts, "Measure this text too")
+      ->type_name("NAME=FILE")
+      ->take_all()
+      ->allow_extra_args(false);
+  command->add_option("--task", spec->tasks, "Ask these questions too, JSON lines")
+      ->type_name("NAME=FILE")
       ->take_all()
       ->allow_extra_args(false);
   command->footer(kSpecFooter);
@@ -153,6 +161,15 @@ void AddJobCommands(CommandTable* table) {
         ->type_name("ID");
     app->add_flag("-w,--wait", options->wait, "Follow the job to its end and print the comparison");
   });
+  table->Add<CompareOptions>(
+      "compare", "Compare methods on one model in one job, and print the table",
+      [](CLI::App* app, CompareOptions* options) {
+        AddSpec(app, &options->spec);
+        app->add_option("--request-id", options->request_id,
+                        "Makes a repeat safe: the same id and spec give the same job")
+            ->type_name("ID");
+        app->add_flag("--detach", options->detach, "Print the job's name and leave it running");
+      });
   table->Add<PlanOptions>(
       "plan", "Check a spec and show what its job would do",
       [](CLI::App* app, PlanOptions* options) { AddSpec(app, &options->spec); });

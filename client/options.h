@@ -30,6 +30,11 @@ struct SubmitOptions {
   std::string request_id;
   bool wait = false;
 };
+struct CompareOptions {
+  SpecArguments spec;
+  std::string request_id;
+  bool detach = false;
+};
 struct PlanOptions {
   SpecArguments spec;
 };
@@ -71,9 +76,9 @@ struct WorkersOptions {};
 struct VersionOptions {};
 
 using CommandOptions =
-    std::variant<SubmitOptions, PlanOptions, GetOptions, ListOptions, WatchOptions, WaitOptions,
-                 LogsOptions, CancelOptions, DeleteOptions, ArtifactsOptions, DownloadOptions,
-                 WorkersOptions, VersionOptions>;
+    std::variant<SubmitOptions, CompareOptions, PlanOptions, GetOptions, ListOptions, WatchOptions,
+                 WaitOptions, LogsOptions, CancelOptions, DeleteOptions, ArtifactsOptions,
+                 DownloadOptions, WorkersOptions, VersionOptions>;
 
 }  // namespace sasq
 

@@ -80,6 +80,10 @@ absl::Status SetScalarField(google::protobuf::Message* message, const FieldDescr
       reflection->SetDouble(message, field, value);
       return absl::OkStatus();
     }
+    case FieldDescriptor::CPPTYPE_BOOL:
+      if (text != "true" && text != "false") return Wanted(text, "true or false");
+      reflection->SetBool(message, field, text == "true");
+      return absl::OkStatus();
     case FieldDescriptor::CPPTYPE_ENUM: {
       SASQ_ASSIGN_OR_RETURN(const int value, ParseEnum(field->enum_type(), text));
       reflection->SetEnumValue(message, field, value);
@@ -88,6 +92,24 @@ absl::Status SetScalarField(google::protobuf::Message* message, const FieldDescr
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("has the type ", field->cpp_type_name(), ", which this program cannot set"));
+  }
+}
+
+absl::Status AddScalar(google::protobuf::Message* message, const FieldDescriptor* field,
+                       absl::string_view text) {
+  const google::protobuf::Reflection* reflection = message->GetReflection();
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_STRING:
+      reflection->AddString(message, field, std::string(text));
+      return absl::OkStatus();
+    case FieldDescriptor::CPPTYPE_INT32: {
+      SASQ_ASSIGN_OR_RETURN(const int32_t value, ParseInt<int32_t>(text));
+      reflection->AddInt32(message, field, value);
+      return absl::OkStatus();
+    }
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("is a list of ", field->cpp_type_name(), ", which this program cannot set"));
   }
 }
 
@@ -111,11 +133,26 @@ std::vector<std::string> FieldNames(const google::protobuf::Descriptor* type) {
 
 absl::Status ParseRecipe(absl::string_view text, v1::Recipe* recipe) {
   const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
-  SASQ_ASSIGN_OR_RETURN(const int method, ParseEnum(v1::Method_descriptor(), parts[0]));
-  recipe->set_method(static_cast<v1::Method>(method));
+  const absl::StatusOr<int> preset = ParseEnum(v1::Preset_descriptor(), parts[0]);
+  if (preset.ok()) {
+    recipe->set_preset(static_cast<v1::Preset>(*preset));
+  } else {
+    SASQ_ASSIGN_OR_RETURN(const int method, ParseEnum(v1::Method_descriptor(), parts[0]));
+    recipe->set_method(static_cast<v1::Method>(method));
+  }
   if (parts.size() == 1) return absl::OkStatus();
   SASQ_ASSIGN_OR_RETURN(const int first_token, ParseEnum(v1::FirstToken_descriptor(), parts[1]));
   recipe->set_first_token(static_cast<v1::FirstToken>(first_token));
+  return absl::OkStatus();
+}
+
+absl::Status ParseNamedText(absl::string_view text, v1::NamedText* named) {
+  const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+  if (parts.size() != 2 || parts[0].empty() || parts[1].empty()) {
+    return Wanted(text, "NAME=FILE, such as code=corpus/code.txt");
+  }
+  named->set_name(parts[0]);
+  named->mutable_text()->set_uri(parts[1]);
   return absl::OkStatus();
 }
 
@@ -138,6 +175,18 @@ void ResolveUris(const std::string& base_folder, v1::JobSpec* spec) {
   if (spec->has_evaluation_text()) {
     auto* text = spec->mutable_evaluation_text();
     text->set_uri(ResolveUri(base, text->uri()));
+  }
+  if (!spec->has_evaluation()) return;
+  v1::EvaluationOptions& evaluation = *spec->mutable_evaluation();
+  for (auto* list : {evaluation.mutable_other_texts(), evaluation.mutable_tasks()}) {
+    for (v1::NamedText& named : *list) {
+      if (!named.has_text()) continue;
+      named.mutable_text()->set_uri(ResolveUri(base, named.text().uri()));
+    }
+  }
+  if (evaluation.has_prompts()) {
+    auto* prompts = evaluation.mutable_prompts();
+    prompts->set_uri(ResolveUri(base, prompts->uri()));
   }
 }
 

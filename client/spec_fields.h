@@ -17,6 +17,10 @@ namespace sasq {
 absl::Status SetScalarField(google::protobuf::Message* message,
                             const google::protobuf::FieldDescriptor* field, absl::string_view text);
 
+// Adds an entry to a repeated field that is no message. INVALID_ARGUMENT as above.
+absl::Status AddScalar(google::protobuf::Message* message,
+                       const google::protobuf::FieldDescriptor* field, absl::string_view text);
+
 // Sets the field that a dotted path such as `recipe.training.step_count` leads to. The path must
 // exist.
 absl::Status SetFieldAt(v1::JobSpec* spec, absl::string_view path, absl::string_view text);
@@ -24,10 +28,14 @@ absl::Status SetFieldAt(v1::JobSpec* spec, absl::string_view path, absl::string_
 // Names of a message's fields.
 std::vector<std::string> FieldNames(const google::protobuf::Descriptor* type);
 
-// A recipe in short form: METHOD or METHOD:FIRST_TOKEN, such as `static_mse:float`.
+// A recipe in short form: METHOD or PRESET, alone or with `:FIRST_TOKEN`, such as `sasq_max` or
+// `static_mse:float`.
 absl::Status ParseRecipe(absl::string_view text, v1::Recipe* recipe);
 
-// Writes the three URIs of a spec in the form that the service wants: a path, or `file:` and a
+// A named text in short form: NAME=FILE.
+absl::Status ParseNamedText(absl::string_view text, v1::NamedText* named);
+
+// Writes the URIs of a spec in the form that the service wants: a path, or `file:` and a
 // path, becomes `file:` and the absolute path, relative ones starting at `base_folder`; other
 // schemes stay.
 void ResolveUris(const std::string& base_folder, v1::JobSpec* spec);

@@ -75,7 +75,6 @@ class SpecReader {
     }
   }
 
-  // The only lists of a spec are lists of messages.
   void ReadList(const YAML::Node& node, const std::string& path, const FieldDescriptor* field,
                 google::protobuf::Message* message) {
     if (!node.IsSequence()) {
@@ -83,8 +82,15 @@ class SpecReader {
       return;
     }
     for (size_t i = 0; i < node.size(); ++i) {
-      ReadMessage(node[i], absl::StrFormat("%s[%d]", path, i),
-                  message->GetReflection()->AddMessage(message, field));
+      const std::string entry_path = absl::StrFormat("%s[%d]", path, i);
+      if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+        ReadMessage(node[i], entry_path, message->GetReflection()->AddMessage(message, field));
+      } else if (!node[i].IsScalar()) {
+        Report(node[i], entry_path, "is a list or a mapping, want a single value");
+      } else if (const absl::Status status = AddScalar(message, field, node[i].Scalar());
+                 !status.ok()) {
+        Report(node[i], entry_path, std::string(status.message()));
+      }
     }
   }
 

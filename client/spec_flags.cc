@@ -18,23 +18,51 @@ constexpr SpecFlag kSpecFlags[] = {
     {"--eval-text", "evaluation_text.uri", "FILE", "UTF-8 text to measure perplexity on"},
     {"--eval-layout", "evaluation_text.layout", "LAYOUT", "plain (default) or wikitext-rows"},
     {"--name", "display_name", "TEXT", "A name for people"},
-    {"--method", "recipe.method", "METHOD", "static_absmax, static_mse or sasq (default)"},
+    {"--preset", "recipe.preset", "PRESET",
+     "A recipe that is known to work: sasq_serve or sasq_max"},
+    {"--method", "recipe.method", "METHOD", "sasq (default) or another method with static scales"},
     {"--first-token", "recipe.first_token", "WHAT",
-     "First token of a sequence: quantized (default) or float"},
+     "First token of a sequence: quantized (default), float or prefix"},
+    {"--scale-rule", "recipe.scale_rule", "RULE",
+     "Where static scales come from or start: mse, absmax_mean, absmax_max or percentile"},
+    {"--percentile", "recipe.percentile", "X", "Magnitudes that are not clipped, in percent"},
+    {"--rotation", "recipe.rotation", "ROTATION", "none, folded or online"},
+    {"--activations", "recipe.activations", "KIND", "static or dynamic, where a method knows both"},
+    {"--activation-bits", "recipe.activation_bits", "N", "Bits of activations, 4 to 8"},
+    {"--weight-bits", "recipe.weight_bits", "N", "Bits of weights, 4 to 8"},
+    {"--max-float-flops", "recipe.sites.max_float_flops", "SHARE",
+     "Leave the worst sites in float, up to this share of the arithmetic"},
     {"--steps", "recipe.training.step_count", "N", "Training steps"},
     {"--window-tokens", "recipe.training.window_tokens", "N", "Tokens of a training step"},
-    {"--learning-rate", "recipe.training.learning_rate", "X", "Peak learning rate on log(scale)"},
+    {"--learning-rate", "recipe.training.learning_rate", "X", "Peak learning rate"},
     {"--warmup-steps", "recipe.training.warmup_step_count", "N", "Linear warm-up steps"},
-    {"--start", "recipe.training.initial_scales", "SCALES",
-     "Where trained scales start: mse (default) or absmax"},
+    {"--loss", "recipe.training.loss", "LOSS", "cross_entropy (default) or kl_divergence"},
     {"--calibration-windows", "calibration.window_count", "N", "Windows of calibration"},
     {"--calibration-tokens", "calibration.window_tokens", "N", "Tokens of a calibration window"},
     {"--eval-windows", "evaluation.window_count", "N", "Windows of evaluation, 0 for all"},
     {"--eval-tokens", "evaluation.window_tokens", "N", "Tokens of an evaluation window"},
+    {"--eval-stride", "evaluation.stride_tokens", "N", "Tokens between the begins of two windows"},
+    {"--decode-windows", "evaluation.decode_window_count", "N",
+     "Windows whose second half is decoded"},
+    {"--agreement-windows", "evaluation.agreement_window_count", "N",
+     "Windows on which predictions are compared with the float model's"},
+    {"--prompts", "evaluation.prompts.uri", "FILE", "Prompts to answer greedily, JSON lines"},
+    {"--generated-tokens", "evaluation.generated_tokens", "N", "Tokens of an answer"},
     {"--max-attempts", "max_attempts", "N", "Attempts before the job fails for good"},
     {"--device", "device_kind", "KIND", "Run on cpu or cuda (default: any)"},
     {"--seed", "seed", "N", "Seed of every random choice"},
 };
+
+// Replaces `texts` if the command line has any.
+void ReadNamedTexts(const char* flag, const std::vector<std::string>& arguments,
+                    google::protobuf::RepeatedPtrField<v1::NamedText>& texts,
+                    std::vector<FieldViolation>& problems) {
+  if (!arguments.empty()) texts.Clear();
+  for (const std::string& argument : arguments) {
+    const absl::Status status = ParseNamedText(argument, texts.Add());
+    if (!status.ok()) problems.push_back({flag, std::string(status.message())});
+  }
+}
 
 }  // namespace
 
@@ -57,9 +85,14 @@ absl::StatusOr<v1::JobSpec> BuildSpec(const SpecArguments& arguments) {
     const absl::Status status = ParseRecipe(baseline, spec.add_baselines());
     if (!status.ok()) problems.push_back({"--baseline", std::string(status.message())});
   }
-  // Training options or a first token without a method mean the default one, which the service
-  // asks for by name.
-  if (spec.has_recipe() && spec.recipe().method() == v1::METHOD_UNSPECIFIED) {
+  ReadNamedTexts("--other-text", arguments.other_texts,
+                 *spec.mutable_evaluation()->mutable_other_texts(), problems);
+  ReadNamedTexts("--task", arguments.tasks, *spec.mutable_evaluation()->mutable_tasks(), problems);
+  if (arguments.compare) spec.set_kind(v1::JOB_KIND_COMPARE);
+  // Options without a method mean the default one, which the service asks for by name.
+  const v1::Recipe& recipe = spec.recipe();
+  if (spec.has_recipe() && recipe.method() == v1::METHOD_UNSPECIFIED &&
+      recipe.preset() == v1::PRESET_UNSPECIFIED) {
     spec.mutable_recipe()->set_method(v1::METHOD_SASQ);
   }
   SASQ_RETURN_IF_ERROR(FieldViolationsStatus(problems, "INVALID_FLAG"));

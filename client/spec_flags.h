@@ -1,4 +1,5 @@
-// The flags of `sasq submit` and `sasq plan` that fill a job spec, and the fields that they fill.
+// The flags of `sasq submit`, `compare` and `plan` that fill a job spec, and the fields that they
+// fill.
 #ifndef SASQ_CLIENT_SPEC_FLAGS_H_
 #define SASQ_CLIENT_SPEC_FLAGS_H_
 
@@ -28,10 +29,13 @@ struct SpecArguments {
   std::string spec_file;                      // empty: none; `-`: standard input
   std::map<std::string, std::string> values;  // by SpecFlag::flag
   std::vector<std::string> baselines;         // as ParseRecipe reads them
+  std::vector<std::string> other_texts;       // as ParseNamedText reads them
+  std::vector<std::string> tasks;             // the same
+  bool compare = false;                       // a comparison: the job's kind
 };
 
-// The file, if there is one, with the flags laid over it. Baselines on the command line replace
-// those of the file. INVALID_ARGUMENT names the flags or the lines.
+// The file, if there is one, with the flags laid over it. Lists on the command line replace those
+// of the file. INVALID_ARGUMENT names the flags or the lines.
 absl::StatusOr<v1::JobSpec> BuildSpec(const SpecArguments& arguments);
 
 // A status of the service whose field violations also name the flag of each field.

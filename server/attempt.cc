@@ -28,10 +28,10 @@ std::string AttemptText(const v1::Job& job) {
 
 bool HasAttemptsLeft(const v1::Job& job) { return job.attempt_count() < job.spec().max_attempts(); }
 
-// Rows are told apart by method and first token; a later measurement replaces an earlier one.
+// Rows are told apart by name; a later measurement replaces an earlier one.
 bool MergeRow(const v1::ReportRow& row, v1::Job& job) {
   for (v1::ReportRow& known : *job.mutable_rows()) {
-    if (known.method() != row.method() || known.first_token() != row.first_token()) continue;
+    if (known.name() != row.name()) continue;
     if (google::protobuf::util::MessageDifferencer::Equals(known, row)) return false;
     known = row;
     return true;

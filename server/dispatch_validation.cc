@@ -15,8 +15,8 @@ namespace sasq {
 namespace {
 
 constexpr char kReason[] = "INVALID_REQUEST";
-constexpr absl::string_view kArtifactFiles[] = {"scales.safetensors", "report.json", "report.html",
-                                                "manifest.json"};
+constexpr size_t kMaxRowNameBytes = 48;
+constexpr absl::string_view kArtifactFiles[] = {"report.json", "report.html", "manifest.json"};
 
 class Checker {
  public:
@@ -55,6 +55,9 @@ class Checker {
                          v1::FirstToken_IsValid(rows[i].first_token()) &&
                          rows[i].first_token() != v1::FIRST_TOKEN_UNSPECIFIED;
       if (!known) Add(absl::StrCat(field, "[", i, "]"), "has no known method and first_token");
+      if (!IsRowName(rows[i].name(), kMaxRowNameBytes)) {
+        Add(absl::StrCat(field, "[", i, "].name"), "is not the name of a recipe");
+      }
     }
   }
 

@@ -63,6 +63,19 @@ absl::Status ApplyOutcome(const CompleteTaskRequest& request,
   return absl::InternalError("an outcome was not checked");
 }
 
+// The artifact of a job that was to give scales holds them.
+absl::Status CheckScalePack(const v1::Job& job, const CompleteTaskRequest& request) {
+  constexpr absl::string_view kScalePack = "scales.safetensors";
+  if (!request.has_succeeded() || job.spec().kind() == v1::JOB_KIND_COMPARE) {
+    return absl::OkStatus();
+  }
+  for (const dispatch::v1::ArtifactFile& file : request.succeeded().files()) {
+    if (file.file_name() == kScalePack) return absl::OkStatus();
+  }
+  return FieldViolationsStatus({{"succeeded.files", absl::StrCat("lacks ", kScalePack)}},
+                               "INVALID_REQUEST");
+}
+
 }  // namespace
 
 LeaseManager::LeaseManager(const CoordinatorParts& parts, const Options& options)
@@ -226,6 +239,7 @@ absl::Status LeaseManager::CompleteTask(const CompleteTaskRequest& request) {
       !request.lease_token().empty() && before->completed_token == request.lease_token();
   if (repeat) return absl::OkStatus();
   SASQ_RETURN_IF_ERROR(CheckToken(*before, request.lease_token()));
+  SASQ_RETURN_IF_ERROR(CheckScalePack(before->job, request));
   absl::Status status = Publish(request, id);
   if (status.ok() && request.has_handed_back()) {
     parts_.workers.ClearJob(before->job.worker(), request.job(), /*draining=*/true);

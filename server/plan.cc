@@ -14,6 +14,7 @@
 #include "quant/format/memory_estimate.h"
 #include "quant/format/model_config.h"
 #include "quant/format/site.h"
+#include "server/recipe_validation.h"
 #include "server/spec_validation.h"
 #include "server/timestamps.h"
 
@@ -37,30 +38,45 @@ void AddStage(int64_t windows, int64_t window_tokens, double window_flops, Cost&
 
 std::vector<v1::Recipe> AllRecipes(const v1::JobSpec& spec) {
   std::vector<v1::Recipe> recipes(spec.baselines().begin(), spec.baselines().end());
-  recipes.push_back(spec.recipe());
+  if (spec.has_recipe()) recipes.push_back(spec.recipe());
   return recipes;
 }
 
-int64_t EvaluationWindows(const v1::JobSpec& spec) {
-  if (spec.evaluation().window_count() > 0) return spec.evaluation().window_count();
+int64_t TextWindows(const v1::TextSource& text, const v1::EvaluationOptions& evaluation) {
+  if (evaluation.window_count() > 0) return evaluation.window_count();
   struct stat info;
-  if (::stat(PathOfUri(spec.evaluation_text().uri()).c_str(), &info) != 0) return 0;
-  return info.st_size / kBytesPerToken / spec.evaluation().window_tokens();
+  if (::stat(PathOfUri(text.uri()).c_str(), &info) != 0) return 0;
+  return info.st_size / kBytesPerToken / evaluation.stride_tokens();
+}
+
+// A training step of the recipe. LLM-QAT has gradients of weights too, and writes and reads its
+// text with the unquantized model before.
+double StepFlopCount(const v1::Recipe& recipe, const ModelConfig& config) {
+  const int64_t tokens = recipe.training().window_tokens();
+  const double step = TrainingStepFlopCount(config, tokens);
+  if (recipe.method() != v1::METHOD_LLM_QAT) return step;
+  return 1.5 * step + 2 * ForwardFlopCount(config, tokens);
 }
 
 Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config) {
   Cost cost;
   bool calibrates = false;
   const int64_t evaluation_tokens = spec.evaluation().window_tokens();
-  const int64_t evaluation_windows = EvaluationWindows(spec);
+  const int64_t evaluation_windows = TextWindows(spec.evaluation_text(), spec.evaluation());
   for (const v1::Recipe& recipe : AllRecipes(spec)) {
-    calibrates = calibrates || HasStaticScales(recipe.method());
-    if (recipe.method() == v1::METHOD_SASQ) {
+    calibrates = calibrates || recipe.activations() == v1::ACTIVATIONS_STATIC;
+    if (Trains(recipe)) {
       const int64_t tokens = recipe.training().window_tokens();
-      AddStage(recipe.training().step_count(), tokens, TrainingStepFlopCount(config, tokens), cost);
+      AddStage(recipe.training().step_count(), tokens, StepFlopCount(recipe, config), cost);
     }
     AddStage(evaluation_windows, evaluation_tokens, ForwardFlopCount(config, evaluation_tokens),
              cost);
+    for (const v1::NamedText& text : spec.evaluation().other_texts()) {
+      AddStage(TextWindows(text.text(), spec.evaluation()), evaluation_tokens,
+               ForwardFlopCount(config, evaluation_tokens), cost);
+    }
+    AddStage(spec.evaluation().decode_window_count() + spec.evaluation().agreement_window_count(),
+             evaluation_tokens, ForwardFlopCount(config, evaluation_tokens), cost);
   }
   if (calibrates) {
     const int64_t tokens = spec.calibration().window_tokens();
@@ -69,13 +85,29 @@ Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config) {
   return cost;
 }
 
+// Transforms make a float32 model in memory beside the mapped one; LLM-QAT holds float32 weights,
+// their gradients and two moments.
+int64_t RecipeMemoryBytes(const v1::Recipe& recipe, const v1::JobSpec& spec,
+                          const ModelConfig& config) {
+  const int64_t evaluation = EvaluationMemoryBytes(config, spec.evaluation().window_tokens());
+  const int64_t float_model =
+      4 * (config.ParameterCount() + config.vocab_size * config.hidden_size);
+  const int64_t training =
+      Trains(recipe) ? TrainingMemoryBytes(config, recipe.training().window_tokens()) : 0;
+  int64_t bytes = std::max(evaluation, training);
+  const bool transforms = recipe.has_smoothing() || recipe.rotation() == v1::ROTATION_FOLDED ||
+                          recipe.rotation() == v1::ROTATION_ONLINE;
+  if (transforms) bytes += float_model;
+  if (recipe.method() == v1::METHOD_LLM_QAT) bytes += 4 * float_model;
+  return bytes;
+}
+
 int64_t PeakMemory(const v1::JobSpec& spec, const ModelConfig& config) {
   int64_t peak = EvaluationMemoryBytes(
       config,
       std::max<int64_t>(spec.evaluation().window_tokens(), spec.calibration().window_tokens()));
   for (const v1::Recipe& recipe : AllRecipes(spec)) {
-    if (recipe.method() != v1::METHOD_SASQ) continue;
-    peak = std::max(peak, TrainingMemoryBytes(config, recipe.training().window_tokens()));
+    peak = std::max(peak, RecipeMemoryBytes(recipe, spec, config));
   }
   return peak;
 }

@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/sha256.h"
+#include "server/field_checker.h"
+#include "server/recipe_validation.h"
 #include "server/text_rules.h"
 
 namespace sasq {
@@ -19,118 +21,19 @@ namespace {
 
 constexpr absl::string_view kFileScheme = "file:";
 constexpr size_t kMaxDisplayNameBytes = 128;
-constexpr size_t kMaxUriBytes = 4096;
+constexpr size_t kMaxTextNameBytes = 32;
 constexpr int kMaxBaselines = 32;
+constexpr int kMaxOtherTexts = 8;
+constexpr int kMaxTasks = 16;
+constexpr int kComparedWindows = 2;  // whose decoding and predictions a comparison measures
 
-// Collects violations and fills in defaults, one field at a time.
-class Checker {
- public:
-  std::vector<FieldViolation> violations;
-
-  void Add(absl::string_view field, absl::string_view description) {
-    violations.push_back({std::string(field), std::string(description)});
-  }
-
-  // `value`, or `preset` where it is 0, which means: not said.
-  template <typename Int>
-  Int Number(absl::string_view field, Int value, Int low, Int high, Int preset) {
-    return value == 0 ? preset : Range(field, value, low, high);
-  }
-
-  template <typename Int>
-  Int Range(absl::string_view field, Int value, Int low, Int high) {
-    if (value < low || value > high) {
-      Add(field, absl::StrCat("is ", value, ", want ", low, "..", high));
-    }
-    return value;
-  }
-
-  // `value`, or `preset` where it is unspecified.
-  template <typename Enum>
-  Enum Choice(absl::string_view field, Enum value, Enum preset, bool known) {
-    if (!known) Add(field, absl::StrCat("is ", static_cast<int>(value), ", which is not known"));
-    return static_cast<int>(value) == 0 ? preset : value;
-  }
-
-  void Text(absl::string_view field, absl::string_view text, size_t max_bytes) {
-    if (text.size() > max_bytes) {
-      Add(field, absl::StrCat("has ", text.size(), " bytes, want at most ", max_bytes));
-    } else if (!IsPlainText(text)) {
-      Add(field, "holds bytes that are not UTF-8, or control characters; want plain text");
-    }
-  }
-
-  void Uri(absl::string_view field, absl::string_view uri) {
-    if (uri.empty()) {
-      Add(field, "is required; want `file:` and an absolute path");
-      return;
-    }
-    const size_t before = violations.size();
-    Text(field, uri, kMaxUriBytes);
-    if (violations.size() != before) return;
-    absl::string_view path = uri;
-    if (!absl::ConsumePrefix(&path, kFileScheme) || !absl::StartsWith(path, "/")) {
-      Add(field, absl::StrCat("is \"", uri,
-                              "\", want `file:` and an absolute path, such as "
-                              "`file:/data/model`"));
-    }
-  }
-};
-
-void CompleteText(absl::string_view field, v1::TextSource& text, Checker& check) {
+void CompleteText(absl::string_view field, v1::TextSource& text, FieldChecker& check) {
   check.Uri(absl::StrCat(field, ".uri"), text.uri());
   text.set_layout(check.Choice(absl::StrCat(field, ".layout"), text.layout(), v1::TEXT_LAYOUT_PLAIN,
                                v1::TextLayout_IsValid(text.layout())));
 }
 
-void CompleteTraining(absl::string_view field, v1::FirstToken first_token,
-                      v1::TrainingOptions& training, Checker& check) {
-  const bool first_token_float = first_token == v1::FIRST_TOKEN_FLOAT;
-  training.set_step_count(check.Number<int32_t>(absl::StrCat(field, ".step_count"),
-                                                training.step_count(), 1, 100'000,
-                                                first_token_float ? 100 : 60));
-  training.set_window_tokens(check.Number<int32_t>(absl::StrCat(field, ".window_tokens"),
-                                                   training.window_tokens(), 8, 32'768, 256));
-  const double rate = training.learning_rate();
-  if (rate == 0) {
-    training.set_learning_rate(first_token_float ? 0.02 : 0.08);
-  } else if (!(rate > 0 && rate <= 1)) {
-    check.Add(absl::StrCat(field, ".learning_rate"),
-              absl::StrCat("is ", rate, ", want more than 0 and at most 1"));
-  }
-  const int32_t steps = std::max<int32_t>(training.step_count(), 0);
-  training.set_warmup_step_count(
-      training.has_warmup_step_count()
-          ? check.Range<int32_t>(absl::StrCat(field, ".warmup_step_count"),
-                                 training.warmup_step_count(), 0, steps)
-          : std::min<int32_t>(5, steps));
-  training.set_initial_scales(check.Choice(absl::StrCat(field, ".initial_scales"),
-                                           training.initial_scales(), v1::INITIAL_SCALES_MSE,
-                                           v1::InitialScales_IsValid(training.initial_scales())));
-}
-
-void CompleteRecipe(absl::string_view field, v1::Recipe& recipe, Checker& check) {
-  const std::string method_field = absl::StrCat(field, ".method");
-  if (recipe.method() == v1::METHOD_UNSPECIFIED) {
-    check.Add(method_field, "is required");
-  } else if (!v1::Method_IsValid(recipe.method())) {
-    check.Add(method_field,
-              absl::StrCat("is ", static_cast<int>(recipe.method()), ", which is not known"));
-  }
-  recipe.set_first_token(check.Choice(absl::StrCat(field, ".first_token"), recipe.first_token(),
-                                      v1::FIRST_TOKEN_QUANTIZED,
-                                      v1::FirstToken_IsValid(recipe.first_token())));
-  const std::string training_field = absl::StrCat(field, ".training");
-  if (recipe.method() == v1::METHOD_SASQ) {
-    CompleteTraining(training_field, recipe.first_token(), *recipe.mutable_training(), check);
-  } else if (recipe.has_training()) {
-    check.Add(training_field, "is set, but only METHOD_SASQ trains; leave it out");
-  }
-}
-
-using RecipeKey = std::pair<v1::Method, v1::FirstToken>;
-
-RecipeKey KeyOf(const v1::Recipe& recipe) { return {recipe.method(), recipe.first_token()}; }
+bool IsComparison(const v1::JobSpec& spec) { return spec.kind() == v1::JOB_KIND_COMPARE; }
 
 void AddBaseline(v1::Method method, v1::FirstToken first_token, v1::JobSpec& spec) {
   v1::Recipe* added = spec.add_baselines();
@@ -138,42 +41,94 @@ void AddBaseline(v1::Method method, v1::FirstToken first_token, v1::JobSpec& spe
   added->set_first_token(first_token);
 }
 
-// Rows of the comparison are told apart by method and first token, so each pair stands once.
-void CompleteBaselines(v1::JobSpec& spec, Checker& check) {
+// What is measured where the spec names nothing.
+void AddDefaultBaselines(v1::JobSpec& spec) {
+  if (!IsComparison(spec)) {
+    for (v1::Method method :
+         {v1::METHOD_FP, v1::METHOD_RTN_DYNAMIC, v1::METHOD_STATIC_ABSMAX, v1::METHOD_STATIC_MSE}) {
+      AddBaseline(method, spec.recipe().first_token(), spec);
+    }
+    return;
+  }
+  for (v1::Method method : {v1::METHOD_FP, v1::METHOD_RTN_DYNAMIC, v1::METHOD_STATIC_ABSMAX,
+                            v1::METHOD_STATIC_PERCENTILE, v1::METHOD_STATIC_MSE,
+                            v1::METHOD_SMOOTHQUANT, v1::METHOD_QUAROT, v1::METHOD_SPINQUANT,
+                            v1::METHOD_LLM_QAT, v1::METHOD_SASQ, v1::METHOD_FP_CLIPPED}) {
+    AddBaseline(method, v1::FIRST_TOKEN_QUANTIZED, spec);
+  }
+  spec.add_baselines()->set_preset(v1::PRESET_SASQ_SERVE);
+  spec.add_baselines()->set_preset(v1::PRESET_SASQ_MAX);
+}
+
+// Every row has a float row that is scored on the same tokens.
+void AddFloatRows(v1::JobSpec& spec, FieldChecker& check) {
+  std::set<v1::FirstToken> used, has_float_row;
+  const auto note = [&](const v1::Recipe& recipe) {
+    used.insert(recipe.first_token());
+    if (recipe.method() == v1::METHOD_FP) has_float_row.insert(recipe.first_token());
+  };
+  if (spec.has_recipe()) note(spec.recipe());
+  for (const v1::Recipe& recipe : spec.baselines()) note(recipe);
+  for (const v1::FirstToken first_token : used) {
+    if (has_float_row.count(first_token) > 0) continue;
+    AddBaseline(v1::METHOD_FP, first_token, spec);
+    CompleteRecipe(absl::StrCat("spec.baselines[", spec.baselines_size() - 1, "]"),
+                   *spec.mutable_baselines(spec.baselines_size() - 1), check);
+  }
+}
+
+// Rows of the report are told apart by name.
+void CompleteBaselines(v1::JobSpec& spec, FieldChecker& check) {
   if (spec.baselines_size() > kMaxBaselines) {
     check.Add("spec.baselines", absl::StrCat("has ", spec.baselines_size(),
                                              " entries, want at most ", kMaxBaselines));
     return;
   }
-  std::set<RecipeKey> keys = {KeyOf(spec.recipe())};
+  const bool said = spec.baselines_size() > 0;
+  if (!said) AddDefaultBaselines(spec);
+  std::set<std::string> names;
+  if (spec.has_recipe()) names.insert(spec.recipe().name());
+  google::protobuf::RepeatedPtrField<v1::Recipe> kept;
   for (int i = 0; i < spec.baselines_size(); ++i) {
     const std::string field = absl::StrCat("spec.baselines[", i, "]");
-    const size_t before = check.violations.size();
-    CompleteRecipe(field, *spec.mutable_baselines(i), check);
-    if (check.violations.size() == before && !keys.insert(KeyOf(spec.baselines(i))).second) {
-      check.Add(field, absl::StrCat("is ", v1::Method_Name(spec.baselines(i).method()), " with ",
-                                    v1::FirstToken_Name(spec.baselines(i).first_token()),
-                                    ", which is the recipe or an earlier baseline; leave it out"));
+    v1::Recipe& baseline = *spec.mutable_baselines(i);
+    const size_t before = check.violations().size();
+    CompleteRecipe(field, baseline, check);
+    const bool is_new = names.insert(baseline.name()).second;
+    if (said && !is_new && check.violations().size() == before) {
+      check.Add(field, absl::StrCat("is called \"", baseline.name(),
+                                    "\", as the recipe or an earlier baseline is; leave it out, or "
+                                    "give it another name"));
     }
+    if (said || is_new) *kept.Add() = baseline;
   }
-  if (spec.baselines_size() == 0) {
-    for (v1::Method method :
-         {v1::METHOD_FP, v1::METHOD_RTN_DYNAMIC, v1::METHOD_STATIC_ABSMAX, v1::METHOD_STATIC_MSE}) {
-      if (!keys.insert({method, spec.recipe().first_token()}).second) continue;
-      AddBaseline(method, spec.recipe().first_token(), spec);
-    }
+  *spec.mutable_baselines() = std::move(kept);
+  AddFloatRows(spec, check);
+}
+
+void CompleteNamedTexts(absl::string_view field, int max_count,
+                        google::protobuf::RepeatedPtrField<v1::NamedText>& texts,
+                        FieldChecker& check) {
+  if (texts.size() > max_count) {
+    check.Add(field, absl::StrCat("has ", texts.size(), " entries, want at most ", max_count));
+    return;
   }
-  for (v1::FirstToken first_token : {v1::FIRST_TOKEN_QUANTIZED, v1::FIRST_TOKEN_FLOAT}) {
-    const bool used = std::any_of(keys.begin(), keys.end(), [first_token](const RecipeKey& key) {
-      return key.second == first_token;
-    });
-    if (used && keys.insert({v1::METHOD_FP, first_token}).second) {
-      AddBaseline(v1::METHOD_FP, first_token, spec);
+  std::set<std::string> names;
+  for (int i = 0; i < texts.size(); ++i) {
+    const std::string entry = absl::StrCat(field, "[", i, "]");
+    v1::NamedText& text = texts[i];
+    if (!IsRowName(text.name(), kMaxTextNameBytes)) {
+      check.Add(absl::StrCat(entry, ".name"),
+                absl::StrCat("is \"", text.name(), "\", want 1..", kMaxTextNameBytes,
+                             " of a-z, 0-9, `_`, `-` and `.`"));
+    } else if (!names.insert(text.name()).second) {
+      check.Add(absl::StrCat(entry, ".name"), absl::StrCat("is ", text.name(), " a second time"));
     }
+    CompleteText(absl::StrCat(entry, ".text"), *text.mutable_text(), check);
   }
 }
 
-void CompleteMeasuring(v1::JobSpec& spec, Checker& check) {
+void CompleteMeasuring(v1::JobSpec& spec, FieldChecker& check) {
   v1::CalibrationOptions& calibration = *spec.mutable_calibration();
   calibration.set_window_count(check.Number<int32_t>("spec.calibration.window_count",
                                                      calibration.window_count(), 1, 4096, 32));
@@ -186,6 +141,30 @@ void CompleteMeasuring(v1::JobSpec& spec, Checker& check) {
                                   : 4);
   evaluation.set_window_tokens(check.Number<int32_t>("spec.evaluation.window_tokens",
                                                      evaluation.window_tokens(), 8, 32'768, 2048));
+  evaluation.set_stride_tokens(
+      check.Number<int32_t>("spec.evaluation.stride_tokens", evaluation.stride_tokens(), 1,
+                            evaluation.window_tokens(), evaluation.window_tokens()));
+  CompleteNamedTexts("spec.evaluation.other_texts", kMaxOtherTexts,
+                     *evaluation.mutable_other_texts(), check);
+  CompleteNamedTexts("spec.evaluation.tasks", kMaxTasks, *evaluation.mutable_tasks(), check);
+  // All windows of a text are more than any count.
+  const int32_t windows = evaluation.window_count() == 0 ? 1'000'000 : evaluation.window_count();
+  const int32_t preset = IsComparison(spec) ? std::min(kComparedWindows, windows) : 0;
+  evaluation.set_decode_window_count(
+      evaluation.has_decode_window_count()
+          ? check.Range<int32_t>("spec.evaluation.decode_window_count",
+                                 evaluation.decode_window_count(), 0, windows)
+          : preset);
+  evaluation.set_agreement_window_count(
+      evaluation.has_agreement_window_count()
+          ? check.Range<int32_t>("spec.evaluation.agreement_window_count",
+                                 evaluation.agreement_window_count(), 0, windows)
+          : preset);
+  if (evaluation.has_prompts()) {
+    CompleteText("spec.evaluation.prompts", *evaluation.mutable_prompts(), check);
+  }
+  evaluation.set_generated_tokens(check.Number<int32_t>(
+      "spec.evaluation.generated_tokens", evaluation.generated_tokens(), 1, 1024, 32));
 }
 
 void CheckWindow(absl::string_view field, int64_t window_tokens, int64_t max_position_count,
@@ -197,29 +176,39 @@ void CheckWindow(absl::string_view field, int64_t window_tokens, int64_t max_pos
   }
 }
 
-}  // namespace
-
-bool HasStaticScales(v1::Method method) {
-  return method == v1::METHOD_STATIC_ABSMAX || method == v1::METHOD_STATIC_MSE ||
-         method == v1::METHOD_SASQ;
+// The recipe whose scales the artifact holds; a comparison has none.
+void CompleteMainRecipe(v1::JobSpec& spec, FieldChecker& check) {
+  if (IsComparison(spec)) {
+    if (spec.has_recipe()) {
+      check.Add("spec.recipe",
+                "is set, but JOB_KIND_COMPARE has baselines only; put it among them");
+    }
+    return;
+  }
+  if (!spec.has_recipe()) spec.mutable_recipe()->set_method(v1::METHOD_SASQ);
+  const size_t before = check.violations().size();
+  CompleteRecipe("spec.recipe", *spec.mutable_recipe(), check);
+  if (check.violations().size() == before && !HasStaticScales(spec.recipe())) {
+    check.Add("spec.recipe.method",
+              absl::StrCat("is ", v1::Method_Name(spec.recipe().method()),
+                           " without static scales; want METHOD_STATIC_ABSMAX, "
+                           "METHOD_STATIC_PERCENTILE, METHOD_STATIC_MSE, METHOD_SASQ, or another "
+                           "method with ACTIVATIONS_STATIC"));
+  }
 }
 
+}  // namespace
+
 absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec) {
-  Checker check;
+  FieldChecker check;
   check.Text("spec.display_name", spec.display_name(), kMaxDisplayNameBytes);
   check.Uri("spec.model.uri", spec.model().uri());
   CompleteText("spec.training_text", *spec.mutable_training_text(), check);
   CompleteText("spec.evaluation_text", *spec.mutable_evaluation_text(), check);
 
-  if (!spec.has_recipe()) spec.mutable_recipe()->set_method(v1::METHOD_SASQ);
-  CompleteRecipe("spec.recipe", *spec.mutable_recipe(), check);
-  const v1::Method method = spec.recipe().method();
-  if (method != v1::METHOD_UNSPECIFIED && v1::Method_IsValid(method) && !HasStaticScales(method)) {
-    check.Add("spec.recipe.method",
-              absl::StrCat("is ", v1::Method_Name(method),
-                           ", want one with static scales: METHOD_STATIC_ABSMAX, METHOD_STATIC_MSE "
-                           "or METHOD_SASQ"));
-  }
+  spec.set_kind(check.Choice("spec.kind", spec.kind(), v1::JOB_KIND_QUANTIZE,
+                             v1::JobKind_IsValid(spec.kind())));
+  CompleteMainRecipe(spec, check);
   CompleteBaselines(spec, check);
   CompleteMeasuring(spec, check);
 
@@ -228,7 +217,9 @@ absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec) {
                v1::DeviceKind_IsValid(spec.device_kind()));
   check.Range<int64_t>("spec.seed", spec.seed(), 0, INT64_MAX);
 
-  if (!check.violations.empty()) return FieldViolationsStatus(check.violations, "INVALID_SPEC");
+  if (!check.violations().empty()) {
+    return FieldViolationsStatus(check.violations(), "INVALID_SPEC");
+  }
   return spec;
 }
 

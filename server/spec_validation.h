@@ -23,9 +23,6 @@ std::vector<FieldViolation> CheckWindows(const v1::JobSpec& spec, int64_t max_po
 // The path in `file:/path`, of a URI that CompleteSpec accepted.
 std::string PathOfUri(absl::string_view uri);
 
-// Whether a method learns or measures one static scale per site.
-bool HasStaticScales(v1::Method method);
-
 // SHA-256 of a completed spec: equal for equal specs.
 std::string SpecFingerprint(const v1::JobSpec& spec);
 

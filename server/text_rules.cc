@@ -46,4 +46,13 @@ bool IsFileName(absl::string_view text) {
          });
 }
 
+bool IsRowName(absl::string_view text, size_t max_bytes) {
+  if (text.empty() || text.size() > max_bytes) return false;
+  const auto is_word = [](char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c); };
+  for (const char c : text) {
+    if (!is_word(c) && c != '_' && c != '-' && c != '.') return false;
+  }
+  return is_word(text[0]);
+}
+
 }  // namespace sasq

@@ -15,24 +15,54 @@ std::string DescribeText(const v1::TextSource& text) {
   return text.uri();
 }
 
-std::string DescribeRecipe(const v1::Recipe& recipe) {
-  std::vector<std::string> parts = {ShortEnumName(v1::Method_descriptor(), recipe.method())};
-  if (recipe.first_token() == v1::FIRST_TOKEN_FLOAT) parts.push_back("first token float");
-  if (recipe.has_training()) {
-    const v1::TrainingOptions& training = recipe.training();
-    if (training.step_count() > 0) parts.push_back(absl::StrCat(training.step_count(), " steps"));
-    if (training.window_tokens() > 0) {
-      parts.push_back(absl::StrCat(training.window_tokens(), " tokens each"));
-    }
-    if (training.learning_rate() > 0) {
-      parts.push_back(absl::StrCat("learning rate ", training.learning_rate()));
-    }
-    if (training.initial_scales() != v1::INITIAL_SCALES_UNSPECIFIED) {
-      parts.push_back(absl::StrCat(
-          "from ", ShortEnumName(v1::InitialScales_descriptor(), training.initial_scales())));
-    }
+template <typename Enum>
+void AddChoice(Enum value, Enum nothing, const google::protobuf::EnumDescriptor* type,
+               absl::string_view what, std::vector<std::string>& parts) {
+  if (value == nothing || static_cast<int>(value) == 0) return;
+  parts.push_back(absl::StrCat(what, ShortEnumName(type, value)));
+}
+
+void DescribeTraining(const v1::TrainingOptions& training, std::vector<std::string>& parts) {
+  if (training.step_count() > 0) parts.push_back(absl::StrCat(training.step_count(), " steps"));
+  if (training.window_tokens() > 0) {
+    parts.push_back(absl::StrCat(training.window_tokens(), " tokens each"));
   }
-  return absl::StrJoin(parts, ", ");
+  if (training.learning_rate() > 0) {
+    parts.push_back(absl::StrCat("learning rate ", training.learning_rate()));
+  }
+  AddChoice(training.loss(), v1::TRAINING_LOSS_CROSS_ENTROPY, v1::TrainingLoss_descriptor(),
+            "loss ", parts);
+}
+
+// The name and what it stands for, as far as it is not the usual.
+std::string DescribeRecipe(const v1::Recipe& recipe) {
+  std::vector<std::string> parts;
+  const std::string method = recipe.method() == v1::METHOD_UNSPECIFIED
+                                 ? ShortEnumName(v1::Preset_descriptor(), recipe.preset())
+                                 : ShortEnumName(v1::Method_descriptor(), recipe.method());
+  if (!recipe.name().empty() && recipe.name() != method) parts.push_back(recipe.name() + ":");
+  parts.push_back(method);
+  AddChoice(recipe.first_token(), v1::FIRST_TOKEN_QUANTIZED, v1::FirstToken_descriptor(),
+            "first token ", parts);
+  AddChoice(recipe.activations(), v1::ACTIVATIONS_UNSPECIFIED, v1::Activations_descriptor(), "",
+            parts);
+  AddChoice(recipe.rotation(), v1::ROTATION_NONE, v1::Rotation_descriptor(), "rotation ", parts);
+  if (recipe.has_smoothing()) parts.push_back("smoothed");
+  AddChoice(recipe.scale_rule(), v1::SCALE_RULE_UNSPECIFIED, v1::ScaleRule_descriptor(), "scales ",
+            parts);
+  if (recipe.sites().max_float_flops() > 0) {
+    parts.push_back(absl::StrCat("up to ", 100 * recipe.sites().max_float_flops(), "% in float"));
+  }
+  if (recipe.activation_bits() > 0 && recipe.activation_bits() < 8) {
+    parts.push_back(absl::StrCat(recipe.activation_bits(), "-bit activations"));
+  }
+  if (recipe.weight_bits() > 0 && recipe.weight_bits() < 8) {
+    parts.push_back(absl::StrCat(recipe.weight_bits(), "-bit weights"));
+  }
+  if (recipe.has_training()) DescribeTraining(recipe.training(), parts);
+  const bool named = parts.size() > 1 && parts[0].back() == ':';
+  return named ? absl::StrCat(parts[0], " ", absl::StrJoin(parts.begin() + 1, parts.end(), ", "))
+               : absl::StrJoin(parts, ", ");
 }
 
 std::string DescribeWindows(int windows, int tokens) {
@@ -49,6 +79,7 @@ std::string Ago(const google::protobuf::Timestamp& time, absl::Time now) {
 KeyValues DescribeSpec(const v1::JobSpec& spec) {
   KeyValues pairs;
   if (!spec.display_name().empty()) pairs.push_back({"name", spec.display_name()});
+  if (spec.kind() == v1::JOB_KIND_COMPARE) pairs.push_back({"kind", std::string("comparison")});
   pairs.push_back({"model", spec.model().uri()});
   pairs.push_back({"training text", DescribeText(spec.training_text())});
   pairs.push_back({"evaluation text", DescribeText(spec.evaluation_text())});
@@ -65,6 +96,15 @@ KeyValues DescribeSpec(const v1::JobSpec& spec) {
   if (spec.evaluation().window_tokens() > 0) {
     pairs.push_back({"evaluation", DescribeWindows(spec.evaluation().window_count(),
                                                    spec.evaluation().window_tokens())});
+  }
+  for (const v1::NamedText& text : spec.evaluation().other_texts()) {
+    pairs.push_back({"other text", absl::StrCat(text.name(), ": ", DescribeText(text.text()))});
+  }
+  for (const v1::NamedText& task : spec.evaluation().tasks()) {
+    pairs.push_back({"task", absl::StrCat(task.name(), ": ", task.text().uri())});
+  }
+  if (spec.evaluation().has_prompts()) {
+    pairs.push_back({"prompts", spec.evaluation().prompts().uri()});
   }
   if (spec.device_kind() != v1::DEVICE_KIND_UNSPECIFIED) {
     pairs.push_back({"device", ShortEnumName(v1::DeviceKind_descriptor(), spec.device_kind())});

@@ -21,6 +21,7 @@ struct Runner {
 
   using Result = absl::StatusOr<ExitCode>;
   Result operator()(const SubmitOptions& options) const { return RunSubmit(context, options); }
+  Result operator()(const CompareOptions& options) const { return RunCompare(context, options); }
   Result operator()(const PlanOptions& options) const { return RunPlan(context, options); }
   Result operator()(const GetOptions& options) const { return RunGet(context, options); }
   Result operator()(const ListOptions& options) const { return RunList(context, options); }

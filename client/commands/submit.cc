@@ -71,6 +71,15 @@ absl::StatusOr<ExitCode> RunSubmit(const CommandContext& context, const SubmitOp
   return ExitCode::kOk;
 }
 
+absl::StatusOr<ExitCode> RunCompare(const CommandContext& context, const CompareOptions& options) {
+  SubmitOptions submit;
+  submit.spec = options.spec;
+  submit.spec.compare = true;
+  submit.request_id = options.request_id;
+  submit.wait = !options.detach;
+  return RunSubmit(context, submit);
+}
+
 absl::StatusOr<ExitCode> RunPlan(const CommandContext& context, const PlanOptions& options) {
   SASQ_ASSIGN_OR_RETURN(const v1::SubmitJobResponse response,
                         Send(context, options.spec, "", /*validate_only=*/true));
