@@ -1,5 +1,6 @@
 #include "quant/model/next_token_loss.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/amax.h>
@@ -23,6 +24,13 @@ namespace {
 
 constexpr int64_t kCachedBytes = 512 << 10;
 
+// On the CPU few rows at a time, so that they stay in a cache from one operation to the next.
+int64_t BlockRows(const at::Tensor& logits) {
+  if (!logits.is_cpu()) return logits.size(0);
+  return std::max<int64_t>(1,
+                           kCachedBytes / (logits.size(1) * static_cast<int64_t>(sizeof(float))));
+}
+
 // The loss of one chunk of rows, whose targets are `targets` [rows, 1]. Turns `logits` [rows,
 // vocab_size] into e = exp(logits - max of the row) and gives the rows' sums of e: softmax = e /
 // sum.
@@ -33,10 +41,7 @@ struct ChunkLoss {
 
 ChunkLoss ComputeChunkLoss(const at::Tensor& logits, const at::Tensor& targets) {
   const int64_t row_count = logits.size(0);
-  // On the CPU few rows at a time, so that they stay in a cache from one operation to the next.
-  const int64_t block_rows =
-      logits.is_cpu() ? std::max<int64_t>(1, kCachedBytes / (logits.size(1) * sizeof(float)))
-                      : row_count;
+  const int64_t block_rows = BlockRows(logits);
   std::vector<at::Tensor> block_logits, block_sums;
   for (int64_t row = 0; row < row_count; row += block_rows) {
     const int64_t rows = std::min(block_rows, row_count - row);
@@ -67,6 +72,36 @@ void ChunkGradient(at::Tensor& exps, const ChunkLoss& loss, const at::Tensor& ta
   grad_rows.div_(loss.exp_sums).mul_(1.0 / static_cast<double>(count));
 }
 
+// The sum of KL(p || q) over the rows of a chunk, p = softmax(teacher), q = softmax(student).
+// Leaves q - p in `student`; overwrites `teacher`. With t and s the logits less the maximum of
+// their row,
+//   KL = sum_v p_v (t_v - s_v) - ln sum_v exp(t_v) + ln sum_v exp(s_v).
+double ComputeChunkDivergence(const at::Tensor& student, const at::Tensor& teacher) {
+  const int64_t row_count = student.size(0);
+  const int64_t block_rows = BlockRows(student);
+  std::vector<at::Tensor> block_divergences;
+  for (int64_t row = 0; row < row_count; row += block_rows) {
+    const int64_t rows = std::min(block_rows, row_count - row);
+    at::Tensor s = student.narrow(0, row, rows);
+    at::Tensor t = teacher.narrow(0, row, rows);
+    s.sub_(at::amax(s, /*dim=*/1, /*keepdim=*/true));
+    t.sub_(at::amax(t, /*dim=*/1, /*keepdim=*/true));
+    at::Tensor difference = t - s;
+    const at::Tensor s_sums = at::sum(s.exp_(), /*dim=*/1, /*keepdim=*/true);
+    const at::Tensor t_sums = at::sum(t.exp_(), /*dim=*/1, /*keepdim=*/true);
+    t.div_(t_sums);
+    s.div_(s_sums).sub_(t);
+    const at::Tensor mean_difference = at::sum(difference.mul_(t), /*dim=*/1, /*keepdim=*/true);
+    block_divergences.push_back(mean_difference.to(at::kDouble) - t_sums.to(at::kDouble).log() +
+                                s_sums.to(at::kDouble).log());
+  }
+  return at::cat(block_divergences).sum().item<double>();
+}
+
+int64_t LogitsRowBytes(const Model& model) {
+  return model.config().vocab_size * static_cast<int64_t>(sizeof(float));
+}
+
 at::Tensor TargetColumn(absl::Span<const int32_t> tokens, at::Device device) {
   const at::Tensor column = at::empty({static_cast<int64_t>(tokens.size()), 1}, at::kLong);
   std::copy(tokens.begin(), tokens.end(), column.mutable_data_ptr<int64_t>());
@@ -84,6 +119,14 @@ NextTokenLoss::NextTokenLoss(const Model& model)
     : model_(model), tensors_(std::make_unique<Tensors>()) {}
 NextTokenLoss::~NextTokenLoss() = default;
 
+void NextTokenLoss::Prepare(const at::Tensor& hidden, int64_t row_count) {
+  auto& [head, buffer] = *tensors_;
+  if (!head.defined()) head = FloatTensor(model_.parts().head, hidden.device());
+  if (!buffer.defined() || buffer.size(0) < row_count) {
+    buffer = at::empty({row_count, head.size(0)}, hidden.options());
+  }
+}
+
 absl::StatusOr<SequenceLoss> NextTokenLoss::Compute(const at::Tensor& hidden,
                                                     absl::Span<const int32_t> tokens,
                                                     int64_t first_position, std::stop_token stop,
@@ -95,19 +138,15 @@ absl::StatusOr<SequenceLoss> NextTokenLoss::Compute(const at::Tensor& hidden,
     if (first_position >= end) {
       return absl::InvalidArgumentError("the sequence is too short to predict a token of it");
     }
-    auto& [head, buffer] = *tensors_;
-    if (!head.defined()) head = FloatTensor(model_.parts().head, hidden.device());
     const at::Tensor targets = TargetColumn(tokens, hidden.device());
     if (grad_hidden != nullptr) *grad_hidden = at::zeros(hidden.sizes(), hidden.options());
 
     SequenceLoss loss;
     loss.count = end - first_position;
-    const int64_t vocab_size = head.size(0);
-    const int64_t row_bytes = vocab_size * static_cast<int64_t>(sizeof(float));
-    const int64_t chunk_rows = std::clamp<int64_t>(kLogitsChunkBytes / row_bytes, 1, loss.count);
-    if (!buffer.defined() || buffer.size(0) < chunk_rows) {
-      buffer = at::empty({chunk_rows, vocab_size}, hidden.options());
-    }
+    const int64_t chunk_rows =
+        std::clamp<int64_t>(kLogitsChunkBytes / LogitsRowBytes(model_), 1, loss.count);
+    Prepare(hidden, chunk_rows);
+    const auto& [head, buffer] = *tensors_;
     for (int64_t row = first_position; row < end; row += chunk_rows) {
       if (stop.stop_requested()) return absl::CancelledError("stopped in the loss");
       const int64_t rows = std::min(chunk_rows, end - row);
@@ -119,6 +158,45 @@ absl::StatusOr<SequenceLoss> NextTokenLoss::Compute(const at::Tensor& hidden,
       if (grad_hidden != nullptr) {
         ChunkGradient(logits, chunk, chunk_targets, head, loss.count,
                       grad_hidden->narrow(0, row, rows));
+      }
+    }
+    return loss;
+  });
+}
+
+absl::StatusOr<SequenceLoss> NextTokenLoss::ComputeDistillation(const at::Tensor& hidden,
+                                                                const at::Tensor& teacher_hidden,
+                                                                int64_t first_position,
+                                                                std::stop_token stop,
+                                                                at::Tensor* grad_hidden) {
+  return CatchTorchOr([&]() -> absl::StatusOr<SequenceLoss> {
+    const at::NoGradGuard no_grad;
+    const int64_t end = hidden.size(0);
+    SASQ_CHECK(hidden.sizes() == teacher_hidden.sizes() && first_position >= 0);
+    if (first_position >= end) {
+      return absl::InvalidArgumentError("the sequence is too short to predict a token after it");
+    }
+    if (grad_hidden != nullptr) *grad_hidden = at::zeros(hidden.sizes(), hidden.options());
+    SequenceLoss loss;
+    loss.count = end - first_position;
+    // A chunk has logits of the student and of the teacher, and on CUDA their difference.
+    const int64_t chunk_rows =
+        std::clamp<int64_t>(kLogitsChunkBytes / (3 * LogitsRowBytes(model_)), 1, loss.count);
+    Prepare(hidden, 2 * chunk_rows);
+    const auto& [head, buffer] = *tensors_;
+    for (int64_t row = first_position; row < end; row += chunk_rows) {
+      if (stop.stop_requested()) return absl::CancelledError("stopped in the loss");
+      const int64_t rows = std::min(chunk_rows, end - row);
+      at::Tensor student = buffer.narrow(0, 0, rows);
+      at::Tensor teacher = buffer.narrow(0, rows, rows);
+      at::mm_out(student, hidden.narrow(0, row, rows), head.t());
+      at::mm_out(teacher, teacher_hidden.narrow(0, row, rows), head.t());
+      loss.sum_nats += ComputeChunkDivergence(student, teacher);
+      if (grad_hidden != nullptr) {
+        // d (sum KL) / d logits = q - p.
+        at::Tensor grad_rows = grad_hidden->narrow(0, row, rows);
+        at::mm_out(grad_rows, student, head);
+        grad_rows.mul_(1.0 / static_cast<double>(loss.count));
       }
     }
     return loss;
