@@ -8,18 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "quant/artifact/confidence.h"
 #include "quant/artifact/provenance.h"
 #include "quant/format/site.h"
 
 namespace sasq {
 
 inline constexpr char kReportJsonFileName[] = "report.json";
-
-// A figure with its 95% confidence interval: bootstrap over windows.
-struct Interval {
-  double low = 0;
-  double high = 0;
-};
 
 // Perplexity on one text.
 struct TextResult {
@@ -28,13 +23,6 @@ struct TextResult {
   std::optional<Interval> interval;
   int64_t token_count = 0;               // predicted tokens that were scored
   std::vector<double> window_mean_loss;  // nats per token, one per window, in text order
-};
-
-// The difference of two rows on the same windows: mean over windows of loss - other loss.
-struct PairedDifference {
-  double mean_nats = 0;
-  Interval interval;
-  double p_value = 0;  // two-sided sign-flip permutation test
 };
 
 // Answers to one task.

@@ -1,5 +1,6 @@
 #include "quant/text/windows.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -38,6 +39,22 @@ absl::Span<const int32_t> WindowAt(absl::Span<const int32_t> tokens, int64_t win
   const auto count = static_cast<size_t>(window_tokens);
   SASQ_CHECK(window >= 0 && begin + count <= tokens.size());
   return tokens.subspan(begin, count);
+}
+
+absl::StatusOr<std::vector<StridedWindow>> CutStridedWindows(int64_t token_count,
+                                                             int64_t window_tokens,
+                                                             int64_t stride_tokens,
+                                                             int64_t wanted) {
+  SASQ_CHECK(stride_tokens > 0 && stride_tokens <= window_tokens);
+  SASQ_RETURN_IF_ERROR(CountWindows(token_count, window_tokens).status());
+  const int64_t available = (token_count - window_tokens) / stride_tokens + 1;
+  // The prediction of the first token that the window before does not hold.
+  const int64_t first_new = std::max<int64_t>(0, window_tokens - stride_tokens - 1);
+  std::vector<StridedWindow> windows;
+  for (const int64_t window : EvenlySpacedWindows(available, wanted)) {
+    windows.push_back({window * stride_tokens, window == 0 ? 0 : first_new});
+  }
+  return windows;
 }
 
 WindowOrder::WindowOrder(int64_t window_count, uint64_t seed)

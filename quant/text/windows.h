@@ -1,6 +1,6 @@
 // Windows: runs of consecutive tokens, all of one length, that calibration, training and evaluation
-// work on. Window k of a text begins at token k * window_tokens; what is left at the end of the
-// text belongs to none.
+// work on. Window k of a text begins at token k * window_tokens, or k * stride_tokens; what is left
+// at the end of the text belongs to none.
 #ifndef SASQ_QUANT_TEXT_WINDOWS_H_
 #define SASQ_QUANT_TEXT_WINDOWS_H_
 
@@ -23,6 +23,23 @@ std::vector<int64_t> EvenlySpacedWindows(int64_t available, int64_t wanted);
 // The tokens of window number `window`.
 absl::Span<const int32_t> WindowAt(absl::Span<const int32_t> tokens, int64_t window,
                                    int64_t window_tokens);
+
+// A window of evaluation: the tokens from `begin` on, of which the predictions from
+// `first_position` on are scored (position t predicts token t + 1 of the window).
+struct StridedWindow {
+  int64_t begin = 0;
+  int64_t first_position = 0;
+};
+
+// Windows of `window_tokens` that begin every `stride_tokens`, 1..window_tokens: `wanted` of them,
+// evenly spaced; all if `wanted` is 0 or more than there are. A window that overlaps the one before
+// scores what is new in it, so that all windows together score each token once ("Perplexity of
+// fixed-length models", Hugging Face Transformers), but for the first of a text or, without an
+// overlap, of a window. What is scored in a window does not depend on `wanted`. INVALID_ARGUMENT as
+// of CountWindows.
+absl::StatusOr<std::vector<StridedWindow>> CutStridedWindows(int64_t token_count,
+                                                             int64_t window_tokens,
+                                                             int64_t stride_tokens, int64_t wanted);
 
 // The order in which training takes windows: all of them in random order, then all of them in
 // another random order, and so on. A function of the seed, the same on every platform: SplitMix64

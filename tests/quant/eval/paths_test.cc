@@ -24,16 +24,15 @@ std::vector<double> Perplexities() {
   const std::shared_ptr<const QuantizedWeights> weights = QuantizedWeights::Create(model).value();
   std::vector<int32_t> tokens;
   for (int32_t i = 0; i < 200; ++i) tokens.push_back((i * 37 + 11) % 256);
-  const std::vector<absl::Span<const int32_t>> windows = {absl::MakeConstSpan(tokens).first(77),
-                                                          absl::MakeConstSpan(tokens).subspan(77)};
+  const std::vector<EvaluationWindow> windows = {{absl::MakeConstSpan(tokens).first(77)},
+                                                 {absl::MakeConstSpan(tokens).subspan(77)}};
   std::vector<double> perplexities;
   for (const bool first_token_float : {false, true}) {
-    const std::unique_ptr<SiteExecutor> dynamic = MakeDynamicExecutor(weights, first_token_float);
-    const std::unique_ptr<SiteExecutor> fixed =
-        MakeStaticExecutor(weights, std::vector<float>(model->sites().size(), 0.03f),
-                           first_token_float)
-            .value();
-    for (SiteExecutor* executor : {dynamic.get(), fixed.get()}) {
+    for (const SitePrecision precision : {SitePrecision::kDynamic, SitePrecision::kStatic}) {
+      QuantizationRules rules;
+      rules.sites.assign(model->sites().size(), {precision, 0.03f});
+      rules.leading_tokens_float = first_token_float;
+      const std::unique_ptr<SiteExecutor> executor = MakeQuantizedExecutor(weights, rules).value();
       perplexities.push_back(EvaluatePerplexity(*model, *executor, windows, {}).value().perplexity);
     }
   }

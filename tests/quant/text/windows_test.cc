@@ -49,6 +49,64 @@ TEST(WindowsTest, CutsWindows) {
   EXPECT_DEATH(WindowAt(tokens, 2, 4), "broken invariant");
 }
 
+TEST(StridedWindowsTest, WithoutOverlapAreTheWindows) {
+  const int64_t counts[] = {8, 9, 15, 16, 100};
+  for (const int64_t token_count : counts) {
+    const int64_t available = CountWindows(token_count, 8).value();
+    for (const int64_t wanted : {0, 1, 3, 100}) {
+      const std::vector<StridedWindow> windows =
+          CutStridedWindows(token_count, 8, 8, wanted).value();
+      const std::vector<int64_t> want = EvenlySpacedWindows(available, wanted);
+      ASSERT_EQ(windows.size(), want.size());
+      for (size_t i = 0; i < want.size(); ++i) {
+        EXPECT_EQ(windows[i].begin, want[i] * 8);
+        EXPECT_EQ(windows[i].first_position, 0);
+      }
+    }
+  }
+}
+
+TEST(StridedWindowsTest, ScoreEachTokenOnce) {
+  constexpr int64_t kWindow = 16;
+  for (int64_t stride = 1; stride < kWindow; ++stride) {
+    for (const int64_t token_count : {16, 17, 31, 64, 100}) {
+      std::vector<int> score_counts(static_cast<size_t>(token_count), 0);
+      const std::vector<StridedWindow> windows =
+          CutStridedWindows(token_count, kWindow, stride, 0).value();
+      for (const StridedWindow& window : windows) {
+        for (int64_t t = window.first_position; t + 1 < kWindow; ++t) {
+          ++score_counts.at(static_cast<size_t>(window.begin + t + 1));
+        }
+      }
+      const size_t end = static_cast<size_t>(windows.back().begin + kWindow);
+      EXPECT_LT(token_count - windows.back().begin - kWindow, stride);
+      EXPECT_EQ(score_counts[0], 0);  // nothing predicts it
+      for (size_t t = 1; t < score_counts.size(); ++t) {
+        EXPECT_EQ(score_counts[t], t < end) << "token " << t << ", stride " << stride;
+      }
+    }
+  }
+}
+
+TEST(StridedWindowsTest, FewerAreTheSameOnesEvenlySpaced) {
+  // Windows begin at 0, 4, ... 84: 22 of them.
+  const std::vector<StridedWindow> all = CutStridedWindows(100, 16, 4, 0).value();
+  ASSERT_EQ(all.size(), 22u);
+  EXPECT_EQ(all[1].first_position, 11);
+  const std::vector<StridedWindow> few = CutStridedWindows(100, 16, 4, 3).value();
+  ASSERT_EQ(few.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    const StridedWindow& same = all[i * 22 / 3];
+    EXPECT_EQ(few[i].begin, same.begin);
+    EXPECT_EQ(few[i].first_position, same.first_position);
+  }
+}
+
+TEST(StridedWindowsTest, RefuseATextShorterThanOne) {
+  EXPECT_TRUE(IsInvalid(CutStridedWindows(511, 512, 128, 4), "INVALID_TEXT",
+                        "the text has 511 tokens, fewer than one window of 512"));
+}
+
 TEST(WindowOrderTest, EachEpochTakesEveryWindowOnce) {
   WindowOrder order(7, 42);
   std::vector<std::vector<int64_t>> epochs;
