@@ -233,6 +233,21 @@ absl::Status ReadShapes(ObjectReader& reader, ModelConfig* config) {
   return absl::OkStatus();
 }
 
+std::optional<std::vector<int64_t>> ReadEosTokenIds(ObjectReader& reader) {
+  constexpr absl::string_view kKey = "eos_token_id";
+  const json* const value = reader.Get(kKey);
+  if (value == nullptr) return std::nullopt;
+  std::vector<int64_t> ids;
+  for (const json& id : value->is_array() ? *value : json::array({*value})) {
+    if (!id.is_number_unsigned() || id.get<uint64_t>() > INT32_MAX) {
+      reader.Fail(kKey, &id, "an integer of 0 or more, or an array of them");
+      return std::nullopt;
+    }
+    ids.push_back(id.get<int64_t>());
+  }
+  return ids;
+}
+
 // What differs between the architectures, as transformers' modules have it.
 void ReadSwitches(ObjectReader& reader, ModelConfig* config) {
   switch (config->architecture) {
@@ -309,15 +324,33 @@ absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view json_text, absl::
   if (reader.Get("bos_token_id") != nullptr) {
     config.bos_token_id = reader.Integer("bos_token_id", std::nullopt, 0, config.vocab_size - 1);
   }
+  config.eos_token_ids = ReadEosTokenIds(reader).value_or(std::vector<int64_t>());
   SASQ_RETURN_IF_ERROR(reader.status());
   return config;
+}
+
+absl::StatusOr<std::optional<std::vector<int64_t>>> ParseEosTokenIds(absl::string_view json_text,
+                                                                     absl::string_view what) {
+  SASQ_ASSIGN_OR_RETURN(const json object, ParseJsonObject(json_text, what));
+  ObjectReader reader(object, std::string(what));
+  std::optional<std::vector<int64_t>> ids = ReadEosTokenIds(reader);
+  SASQ_RETURN_IF_ERROR(reader.status());
+  return ids;
 }
 
 absl::StatusOr<ModelConfig> LoadModelConfig(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/config.json");
   const absl::StatusOr<std::string> text = ReadFile(path, kMaxConfigBytes);
   if (!text.ok()) return ModelFileError(text.status());
-  return ParseModelConfig(*text, path);
+  SASQ_ASSIGN_OR_RETURN(ModelConfig config, ParseModelConfig(*text, path));
+  const std::string generation_path = absl::StrCat(folder, "/generation_config.json");
+  const absl::StatusOr<std::string> generation_text = ReadFile(generation_path, kMaxConfigBytes);
+  if (absl::IsNotFound(generation_text.status())) return config;
+  if (!generation_text.ok()) return ModelFileError(generation_text.status());
+  SASQ_ASSIGN_OR_RETURN(std::optional<std::vector<int64_t>> eos_token_ids,
+                        ParseEosTokenIds(*generation_text, generation_path));
+  if (eos_token_ids) config.eos_token_ids = *std::move(eos_token_ids);
+  return config;
 }
 
 }  // namespace sasq

@@ -67,6 +67,8 @@ struct ModelConfig {
   std::optional<int64_t> sliding_window;
 
   std::optional<int64_t> bos_token_id;
+  // Each of them ends an answer. None: answers end when they are long enough.
+  std::vector<int64_t> eos_token_ids;
 
   // Weights of the linears inside one layer, biases left out:
   //   q: head_count * head_dim * hidden_size, o: the same,
@@ -90,7 +92,13 @@ struct ModelConfig {
 absl::StatusOr<ModelConfig> ParseModelConfig(absl::string_view json,
                                              absl::string_view what = "config.json");
 
-// Reads `folder`/config.json. Errors as above; INVALID_MODEL too if the file is missing.
+// The ids that a config.json or generation_config.json gives as eos_token_id, one or a list of
+// them; nothing if it gives none. INVALID_MODEL if one is not an integer of 0 or more.
+absl::StatusOr<std::optional<std::vector<int64_t>>> ParseEosTokenIds(absl::string_view json,
+                                                                     absl::string_view what);
+
+// Reads `folder`/config.json and, where it is there, generation_config.json, whose eos_token_id
+// goes before (as in transformers). Errors as above; INVALID_MODEL too if config.json is missing.
 absl::StatusOr<ModelConfig> LoadModelConfig(const std::string& folder);
 
 }  // namespace sasq

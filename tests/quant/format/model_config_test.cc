@@ -221,6 +221,8 @@ TEST(ModelConfigTest, RefusesWhatIsWrong) {
        "high_freq_factor is 4, want more"},
       {{{"tie_word_embeddings", 1}}, "tie_word_embeddings is 1, want true or false"},
       {{{"bos_token_id", 49152}}, "bos_token_id is 49152, want an integer in 0..49151"},
+      {{{"eos_token_id", "</s>"}}, "eos_token_id is \"</s>\", want an integer of 0 or more"},
+      {{{"eos_token_id", {2, -1}}}, "eos_token_id is -1, want an integer of 0 or more"},
   };
   for (const auto& [changes, part] : cases) {
     EXPECT_TRUE(IsInvalid(ParseWith(changes), "INVALID_MODEL", part)) << changes;
@@ -234,6 +236,31 @@ TEST(ModelConfigTest, RefusesTextThatIsNotAnObject) {
   }
   const std::string deep = absl::StrCat("{\"a\":", std::string(100'000, '['));
   EXPECT_TRUE(IsInvalid(ParseModelConfig(deep), "INVALID_MODEL", "not valid JSON"));
+}
+
+TEST(ModelConfigTest, ReadsTheTokensThatEndAnAnswer) {
+  using Ids = std::vector<int64_t>;
+  EXPECT_EQ(ParseGood({}).eos_token_ids, Ids());
+  EXPECT_EQ(ParseGood({{"eos_token_id", nullptr}}).eos_token_ids, Ids());
+  EXPECT_EQ(ParseGood({{"eos_token_id", 2}}).eos_token_ids, Ids{2});
+  EXPECT_EQ(ParseGood({{"eos_token_id", {128001, 128009}}}).eos_token_ids, (Ids{128001, 128009}));
+}
+
+TEST(ModelConfigTest, GenerationConfigSaysBetterWhatEndsAnAnswer) {
+  TemporaryFolder folder;
+  json config = SmolLm2();
+  config["eos_token_id"] = 2;
+  folder.Write("config.json", config.dump());
+  const auto load = [&] { return LoadModelConfig(folder.path()); };
+  EXPECT_EQ(load()->eos_token_ids, std::vector<int64_t>{2});
+  folder.Write("generation_config.json", R"({"bos_token_id": 1})");
+  EXPECT_EQ(load()->eos_token_ids, std::vector<int64_t>{2});
+  folder.Write("generation_config.json", R"({"eos_token_id": [0, 2]})");
+  EXPECT_EQ(load()->eos_token_ids, (std::vector<int64_t>{0, 2}));
+  folder.Write("generation_config.json", R"({"eos_token_id": 0.5})");
+  EXPECT_TRUE(IsInvalid(load(), "INVALID_MODEL", "generation_config.json: eos_token_id is 0.5"));
+  folder.Write("generation_config.json", "{");
+  EXPECT_TRUE(IsInvalid(load(), "INVALID_MODEL", "generation_config.json is not valid JSON"));
 }
 
 TEST(ModelConfigTest, LoadsFromAFolderAndNamesAMissingOne) {
