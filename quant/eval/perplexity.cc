@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "common/status_macros.h"
 #include "quant/model/forward.h"
@@ -21,8 +21,7 @@ absl::StatusOr<PerplexityResult> EvaluatePerplexity(const Model& model, SiteExec
   const int64_t first_position = options.skip_first_prediction ? 1 : 0;
   const Stopwatch watch;
   NextTokenLoss next_token_loss(model);
-  PerplexityResult result;
-  double sum_of_means = 0;
+  std::vector<WindowLoss> losses;
   for (const EvaluationWindow& window : windows) {
     SASQ_ASSIGN_OR_RETURN(
         const at::Tensor hidden,
@@ -31,15 +30,24 @@ absl::StatusOr<PerplexityResult> EvaluatePerplexity(const Model& model, SiteExec
         const SequenceLoss loss,
         next_token_loss.Compute(hidden, window.tokens,
                                 std::max(first_position, window.first_position), options.stop));
-    const double mean = loss.sum_nats / static_cast<double>(loss.count);
-    result.windows.push_back({mean, loss.count});
-    result.token_count += loss.count;
-    sum_of_means += mean;
-    if (options.on_window) options.on_window(static_cast<int64_t>(result.windows.size()));
+    losses.push_back({loss.sum_nats / static_cast<double>(loss.count), loss.count});
+    if (options.on_window) options.on_window(static_cast<int64_t>(losses.size()));
+  }
+  return SummarizeWindows(std::move(losses), watch.Seconds());
+}
+
+PerplexityResult SummarizeWindows(std::vector<WindowLoss> windows, double seconds) {
+  SASQ_CHECK(!windows.empty());
+  PerplexityResult result;
+  double sum_of_means = 0;
+  for (const WindowLoss& window : windows) {
+    sum_of_means += window.mean_nats;
+    result.token_count += window.token_count;
   }
   const double perplexity = std::exp(sum_of_means / static_cast<double>(windows.size()));
   result.perplexity = std::isnan(perplexity) ? std::numeric_limits<double>::infinity() : perplexity;
-  result.seconds = watch.Seconds();
+  result.windows = std::move(windows);
+  result.seconds = seconds;
   return result;
 }
 

@@ -47,6 +47,9 @@ struct PerplexityResult {
   double seconds = 0;               // wall time
 };
 
+// The result of windows, of which there is at least one, measured in `seconds`.
+PerplexityResult SummarizeWindows(std::vector<WindowLoss> windows, double seconds);
+
 // Measures `model` as `executor` computes it. INVALID_ARGUMENT if there is no window or one is too
 // short to score; CANCELLED when the stop token asks for it. A loss that is not a number gives a
 // perplexity of infinity: the model collapsed.
