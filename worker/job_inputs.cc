@@ -11,8 +11,9 @@
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "quant/text/chat_template.h"
+#include "quant/text/json_lines.h"
 #include "quant/text/text_source.h"
-#include "quant/text/tokenizer.h"
 #include "quant/text/vocabulary.h"
 #include "quant/text/windows.h"
 #include "worker/capabilities.h"
@@ -21,25 +22,39 @@
 namespace sasq {
 namespace {
 
-// A text in tokens, and the digest of its file.
-struct TokenizedText {
-  std::vector<int32_t> tokens;
-  std::string sha256;
-};
+// Reads the files of one job.
+class Reader {
+ public:
+  Reader(JobInputs& inputs, const std::stop_token& stop) : inputs_(inputs), stop_(stop) {}
 
-absl::StatusOr<TokenizedText> ReadTokens(const v1::TextSource& source, const Tokenizer& tokenizer,
-                                         int64_t vocab_size) {
-  const TextLayout layout = source.layout() == v1::TEXT_LAYOUT_WIKITEXT_ROWS
-                                ? TextLayout::kWikitextRows
-                                : TextLayout::kPlain;
-  SASQ_ASSIGN_OR_RETURN(const std::string path, PathOfUri(source.uri()));
-  SASQ_ASSIGN_OR_RETURN(LoadedText loaded, LoadText(path, layout));
-  TokenizedText result;
-  result.sha256 = std::move(loaded.file_sha256);
-  SASQ_ASSIGN_OR_RETURN(result.tokens, tokenizer.Encode(loaded.text));
-  SASQ_RETURN_IF_ERROR(CheckTokens(result.tokens, vocab_size));
-  return result;
-}
+  // A file as one text. `role` is what provenance calls it.
+  absl::StatusOr<std::string> ReadText(const std::string& role, const v1::TextSource& source) {
+    if (stop_.stop_requested()) return absl::CancelledError("stopped while reading the inputs");
+    const TextLayout layout = source.layout() == v1::TEXT_LAYOUT_WIKITEXT_ROWS
+                                  ? TextLayout::kWikitextRows
+                                  : TextLayout::kPlain;
+    SASQ_ASSIGN_OR_RETURN(const std::string path, PathOfUri(source.uri()));
+    SASQ_ASSIGN_OR_RETURN(LoadedText loaded, LoadText(path, layout));
+    inputs_.files.push_back({role, source.uri(), std::move(loaded.file_sha256)});
+    return std::move(loaded.text);
+  }
+
+  absl::StatusOr<std::vector<int32_t>> ReadTokens(const std::string& role,
+                                                  const v1::TextSource& source) {
+    SASQ_ASSIGN_OR_RETURN(const std::string text, ReadText(role, source));
+    return Encode(text);
+  }
+
+  absl::StatusOr<std::vector<int32_t>> Encode(const std::string& text) const {
+    SASQ_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, inputs_.tokenizer->Encode(text));
+    SASQ_RETURN_IF_ERROR(CheckTokens(tokens, inputs_.model->config().vocab_size));
+    return tokens;
+  }
+
+ private:
+  JobInputs& inputs_;
+  const std::stop_token& stop_;
+};
 
 // Windows are computed as the model was trained: none may be longer than what it attends to.
 absl::Status CheckWindowTokens(const Model& model, const char* field, int64_t window_tokens) {
@@ -81,9 +96,74 @@ absl::StatusOr<std::vector<TokenWindow>> EvenWindows(TokenWindow tokens, int64_t
   return windows;
 }
 
-absl::Status StopRequested(const std::stop_token& stop) {
-  return stop.stop_requested() ? absl::CancelledError("stopped while reading the inputs")
-                               : absl::OkStatus();
+absl::Status ReadEvaluationText(const std::string& name, const v1::TextSource& source,
+                                const v1::EvaluationOptions& options, Reader& reader,
+                                JobInputs& inputs) {
+  EvaluationText& text = inputs.texts.emplace_back();
+  text.name = name;
+  const std::string role = name.empty() ? "evaluation_text" : absl::StrCat("other_text ", name);
+  SASQ_ASSIGN_OR_RETURN(text.tokens, reader.ReadTokens(role, source));
+  const std::string what = name.empty() ? "evaluation" : absl::StrCat("other (", name, ")");
+  SASQ_RETURN_IF_ERROR(WindowCount(text.tokens, options.window_tokens(), what.c_str()).status());
+  SASQ_ASSIGN_OR_RETURN(
+      const std::vector<StridedWindow> windows,
+      CutStridedWindows(static_cast<int64_t>(text.tokens.size()), options.window_tokens(),
+                        options.stride_tokens(), options.window_count()));
+  for (const StridedWindow& window : windows) {
+    text.windows.push_back(
+        {.tokens = absl::MakeConstSpan(text.tokens)
+                       .subspan(static_cast<size_t>(window.begin),
+                                static_cast<size_t>(options.window_tokens())),
+         .first_position = window.first_position});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadTasks(const v1::EvaluationOptions& options, Reader& reader, JobInputs& inputs) {
+  // A prefix has a few tokens at most; a question leaves room for it.
+  constexpr int64_t kPrefixRoom = 16;
+  for (const v1::NamedText& named : options.tasks()) {
+    SASQ_ASSIGN_OR_RETURN(const std::string text,
+                          reader.ReadText(absl::StrCat("task ", named.name()), named.text()));
+    SASQ_ASSIGN_OR_RETURN(const std::vector<Question> questions,
+                          ParseQuestions(text, absl::StrCat("task ", named.name())));
+    NamedTask& task = inputs.tasks.emplace_back();
+    task.name = named.name();
+    SASQ_ASSIGN_OR_RETURN(
+        task.questions,
+        TokenizeQuestions(questions, *inputs.tokenizer, inputs.model->max_tokens() - kPrefixRoom));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadPrompts(const std::string& folder, const v1::TextSource& source, Reader& reader,
+                         JobInputs& inputs) {
+  SASQ_ASSIGN_OR_RETURN(const std::string text, reader.ReadText("prompts", source));
+  SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> prompts, ParsePrompts(text, "prompts"));
+  SASQ_ASSIGN_OR_RETURN(const ChatTemplate chat, ChatTemplate::LoadFromFolder(folder));
+  if (!chat.note().empty()) inputs.notes.push_back(chat.note());
+  for (const std::string& prompt : prompts) {
+    SASQ_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, reader.Encode(chat.Render(prompt)));
+    inputs.prompts.push_back(std::move(tokens));
+  }
+  return absl::OkStatus();
+}
+
+std::string DigestOf(absl::Span<const InputDigest> files, absl::string_view role) {
+  for (const InputDigest& file : files) {
+    if (file.role == role) return file.sha256;
+  }
+  return "";
+}
+
+// Of every file but the model and the two texts that have a digest of their own.
+std::string OtherFilesDigest(absl::Span<const InputDigest> files) {
+  Sha256 digest;
+  for (const InputDigest& file : files) {
+    if (file.role == "training_text" || file.role == "evaluation_text") continue;
+    digest.Update(absl::StrCat(file.role, " ", file.sha256, "\n"));
+  }
+  return digest.FinishHex();
 }
 
 }  // namespace
@@ -105,28 +185,27 @@ absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice d
   SASQ_ASSIGN_OR_RETURN(inputs.model, Model::Load(folder, stop, device));
   SASQ_RETURN_IF_ERROR(CheckAllWindowTokens(*inputs.model, spec));
 
-  const int64_t vocab_size = inputs.model->config().vocab_size;
-  SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<const Tokenizer> tokenizer,
-                        Tokenizer::LoadFromFolder(folder));
-  SASQ_RETURN_IF_ERROR(CheckVocabulary(*tokenizer, vocab_size));
-  SASQ_RETURN_IF_ERROR(StopRequested(stop));
-  SASQ_ASSIGN_OR_RETURN(TokenizedText training,
-                        ReadTokens(spec.training_text(), *tokenizer, vocab_size));
-  SASQ_RETURN_IF_ERROR(StopRequested(stop));
-  SASQ_ASSIGN_OR_RETURN(TokenizedText evaluation,
-                        ReadTokens(spec.evaluation_text(), *tokenizer, vocab_size));
-  SASQ_RETURN_IF_ERROR(StopRequested(stop));
-  inputs.training_tokens = std::move(training.tokens);
-  inputs.evaluation_tokens = std::move(evaluation.tokens);
+  SASQ_ASSIGN_OR_RETURN(inputs.tokenizer, Tokenizer::LoadFromFolder(folder));
+  SASQ_RETURN_IF_ERROR(CheckVocabulary(*inputs.tokenizer, inputs.model->config().vocab_size));
+  Reader reader(inputs, stop);
+  SASQ_ASSIGN_OR_RETURN(inputs.training_tokens,
+                        reader.ReadTokens("training_text", spec.training_text()));
   SASQ_ASSIGN_OR_RETURN(inputs.calibration_windows,
                         EvenWindows(inputs.training_tokens, spec.calibration().window_count(),
                                     spec.calibration().window_tokens(), "training"));
-  SASQ_ASSIGN_OR_RETURN(inputs.evaluation_windows,
-                        EvenWindows(inputs.evaluation_tokens, spec.evaluation().window_count(),
-                                    spec.evaluation().window_tokens(), "evaluation"));
+  const v1::EvaluationOptions& evaluation = spec.evaluation();
+  SASQ_RETURN_IF_ERROR(ReadEvaluationText("", spec.evaluation_text(), evaluation, reader, inputs));
+  for (const v1::NamedText& other : evaluation.other_texts()) {
+    SASQ_RETURN_IF_ERROR(
+        ReadEvaluationText(other.name(), other.text(), evaluation, reader, inputs));
+  }
+  SASQ_RETURN_IF_ERROR(ReadTasks(evaluation, reader, inputs));
+  if (evaluation.has_prompts()) {
+    SASQ_RETURN_IF_ERROR(ReadPrompts(folder, evaluation.prompts(), reader, inputs));
+  }
 
   for (const v1::Recipe& recipe : RecipesOf(spec)) {
-    if (recipe.method() != v1::METHOD_SASQ) continue;
+    if (!recipe.has_training()) continue;
     SASQ_RETURN_IF_ERROR(
         WindowCount(inputs.training_tokens, recipe.training().window_tokens(), "training")
             .status());
@@ -134,8 +213,9 @@ absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice d
 
   inputs.digests.set_spec_sha256(Sha256Hex(spec.SerializeAsString()));
   inputs.digests.set_base_weight_sha256(inputs.model->checkpoint().Digest());
-  inputs.digests.set_training_text_sha256(training.sha256);
-  inputs.digests.set_evaluation_text_sha256(evaluation.sha256);
+  inputs.digests.set_training_text_sha256(DigestOf(inputs.files, "training_text"));
+  inputs.digests.set_evaluation_text_sha256(DigestOf(inputs.files, "evaluation_text"));
+  inputs.digests.set_other_files_sha256(OtherFilesDigest(inputs.files));
   inputs.digests.set_code_version(std::string(Version()));
   inputs.digests.set_device(absl::StrCat(DeviceKindName(capabilities), " ",
                                          capabilities.kernel_path(), " threads ",

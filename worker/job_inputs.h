@@ -11,7 +11,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "quant/artifact/provenance.h"
+#include "quant/eval/perplexity.h"
 #include "quant/model/model.h"
+#include "quant/text/question.h"
+#include "quant/text/tokenizer.h"
 #include "sasq/v1/job_spec.pb.h"
 #include "sasq/v1/quantization_service.pb.h"
 #include "sasq/worker/v1/checkpoint.pb.h"
@@ -20,13 +24,34 @@ namespace sasq {
 
 using TokenWindow = absl::Span<const int32_t>;
 
-// A model and its texts in tokens. Windows point into the tokens: move-only.
+// A text that is scored. Windows point into the tokens: move-only.
+struct EvaluationText {
+  std::string name;  // empty for the evaluation text itself
+  std::vector<int32_t> tokens;
+  std::vector<EvaluationWindow> windows;
+
+  EvaluationText() = default;
+  EvaluationText(EvaluationText&&) = default;
+  EvaluationText& operator=(EvaluationText&&) = default;
+};
+
+// Questions with the name that the spec gives them.
+struct NamedTask {
+  std::string name;
+  std::vector<TokenizedQuestion> questions;
+};
+
+// A model and its texts in tokens.
 struct JobInputs {
   std::shared_ptr<const Model> model;
+  std::unique_ptr<const Tokenizer> tokenizer;
   std::vector<int32_t> training_tokens;
-  std::vector<int32_t> evaluation_tokens;
   std::vector<TokenWindow> calibration_windows;
-  std::vector<TokenWindow> evaluation_windows;
+  std::vector<EvaluationText> texts;  // the evaluation text, then the others in the spec's order
+  std::vector<NamedTask> tasks;
+  std::vector<std::vector<int32_t>> prompts;  // in tokens, as the chat template writes them
+  std::vector<std::string> notes;             // for people: how the prompts were written
+  std::vector<InputDigest> files;             // every file that was read
   // Everything that the result depends on.
   worker::v1::TaskInputs digests;
 

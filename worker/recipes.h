@@ -12,11 +12,18 @@ namespace sasq {
 // `sasq`: the enum's value in lower case, without its prefix.
 std::string MethodName(v1::Method method);
 
-// `quantized` or `float`.
+// `quantized`, `float` or `prefix`.
 std::string FirstTokenName(v1::FirstToken first_token);
 
-// `sasq`, or `sasq, first token float`.
-std::string RecipeName(const v1::Recipe& recipe);
+// `float`, `static` or `dynamic`.
+std::string ActivationsName(const v1::Recipe& recipe);
+
+// What differs from the method's usual, for people; may be empty.
+std::string DescribeRecipe(const v1::Recipe& recipe);
+
+// Whether an engine that reads compressed-tensors can express the recipe: no transform and no
+// exception for the first token while the model runs, and integer weights of 8 bits.
+bool IsServable(const v1::Recipe& recipe);
 
 // Every recipe that the job measures, in the order of the report: the baselines, then the recipe.
 std::vector<v1::Recipe> RecipesOf(const v1::JobSpec& spec);

@@ -9,6 +9,8 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "quant/artifact/canonical_json.h"
@@ -20,11 +22,12 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "scales are written as they lie in memory");
 
-constexpr char kFormatVersion[] = "1";
+constexpr char kFormatVersion[] = "2";
 constexpr char kTensorPrefix[] = "prefill.";
-constexpr std::array<absl::string_view, 8> kMetadataKeys = {
-    "format_version",     "method", "first_token",  "layer_count",
-    "base_weight_sha256", "spec",   "code_version", "content_sha256"};
+constexpr std::array<absl::string_view, 11> kMetadataKeys = {
+    "format_version", "method",        "first_token", "prefix_tokens",
+    "float_sites",    "dynamic_sites", "layer_count", "base_weight_sha256",
+    "spec",           "code_version",  "content_sha256"};
 constexpr size_t kMaxMetadataBytes = size_t{2} << 20;
 
 using Metadata = std::map<std::string, std::string>;
@@ -47,22 +50,27 @@ bool IsWord(absl::string_view text) {
   return true;
 }
 
-absl::Status CheckScales(const ScalePack& pack) {
+std::string SiteNames(const std::set<SiteId>& sites) {
+  std::vector<std::string> names;
+  for (const SiteId& site : sites) names.push_back(SiteName(site));
+  return absl::StrJoin(names, ",");
+}
+
+absl::Status CheckSites(const ScalePack& pack) {
   for (const SiteId& site : AllSites(pack.layer_count)) {
-    const auto found = pack.prefill_scales.find(site);
-    if (found == pack.prefill_scales.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("scale pack: ", TensorName(site),
-                                                     " is missing, want every site of ",
-                                                     pack.layer_count, " layers"));
-    }
-    if (!std::isfinite(found->second) || found->second <= 0) {
-      return absl::InvalidArgumentError(absl::StrCat("scale pack: ", TensorName(site), " is ",
-                                                     found->second,
-                                                     ", want a finite scale greater than 0"));
-    }
+    const size_t places = pack.prefill_scales.count(site) + pack.float_sites.count(site) +
+                          pack.dynamic_sites.count(site);
+    if (places == 1) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "scale pack: ", TensorName(site),
+        places == 0 ? " is missing" : " is static and not static at once", ", want every site of ",
+        pack.layer_count, " layers once"));
   }
   // Every wanted site is there, so a greater count means an extra one.
-  for (const auto& [site, scale] : pack.prefill_scales) {
+  std::vector<SiteId> sites(pack.float_sites.begin(), pack.float_sites.end());
+  sites.insert(sites.end(), pack.dynamic_sites.begin(), pack.dynamic_sites.end());
+  for (const auto& [site, scale] : pack.prefill_scales) sites.push_back(site);
+  for (const SiteId& site : sites) {
     if (site.layer < 0 || site.layer >= pack.layer_count) {
       return absl::InvalidArgumentError(absl::StrCat("scale pack: ", TensorName(site),
                                                      " is not a site of a model with ",
@@ -72,13 +80,32 @@ absl::Status CheckScales(const ScalePack& pack) {
   return absl::OkStatus();
 }
 
+absl::Status CheckScales(const ScalePack& pack) {
+  for (const auto& [site, scale] : pack.prefill_scales) {
+    if (std::isfinite(scale) && scale > 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat("scale pack: ", TensorName(site), " is ", scale,
+                                                   ", want a finite scale greater than 0"));
+  }
+  return CheckSites(pack);
+}
+
+absl::Status CheckFirstToken(const ScalePack& pack) {
+  const bool has_prefix = pack.first_token == "prefix";
+  SASQ_RETURN_IF_ERROR(CheckField(
+      pack.first_token == "quantized" || pack.first_token == "float" || has_prefix, "first_token",
+      pack.first_token, "quantized, float or prefix"));
+  const bool fits = has_prefix ? !pack.prefix_tokens.empty() &&
+                                     pack.prefix_tokens.size() <= kScalePackMaxPrefixTokens
+                               : pack.prefix_tokens.empty();
+  return CheckField(fits, "prefix_tokens", absl::StrJoin(pack.prefix_tokens, ","),
+                    absl::StrCat("1..", kScalePackMaxPrefixTokens,
+                                 " tokens with a prefix, none without"));
+}
+
 absl::Status CheckPack(const ScalePack& pack) {
-  const bool static_method =
-      pack.method == "static_absmax" || pack.method == "static_mse" || pack.method == "sasq";
-  SASQ_RETURN_IF_ERROR(
-      CheckField(static_method, "method", pack.method, "static_absmax, static_mse or sasq"));
-  SASQ_RETURN_IF_ERROR(CheckField(pack.first_token == "quantized" || pack.first_token == "float",
-                                  "first_token", pack.first_token, "quantized or float"));
+  SASQ_RETURN_IF_ERROR(CheckField(IsWord(pack.method), "method", pack.method,
+                                  "1..128 printable ASCII characters without blanks"));
+  SASQ_RETURN_IF_ERROR(CheckFirstToken(pack));
   SASQ_RETURN_IF_ERROR(CheckField(IsSha256Hex(pack.base_weight_sha256), "base_weight_sha256",
                                   pack.base_weight_sha256, "64 lower-case hexadecimal digits"));
   SASQ_RETURN_IF_ERROR(CheckField(pack.layer_count >= 1 && pack.layer_count <= kScalePackMaxLayers,
@@ -94,6 +121,9 @@ Metadata MetadataOf(const ScalePack& pack) {
   return {{"format_version", kFormatVersion},
           {"method", pack.method},
           {"first_token", pack.first_token},
+          {"prefix_tokens", absl::StrJoin(pack.prefix_tokens, ",")},
+          {"float_sites", SiteNames(pack.float_sites)},
+          {"dynamic_sites", SiteNames(pack.dynamic_sites)},
           {"layer_count", absl::StrCat(pack.layer_count)},
           {"base_weight_sha256", pack.base_weight_sha256},
           {"spec", pack.spec_json},
@@ -126,6 +156,29 @@ absl::Status CheckKeys(const Metadata& metadata) {
   return absl::OkStatus();
 }
 
+absl::Status TakeSites(absl::string_view field, const std::string& names,
+                       std::set<SiteId>& sites) {
+  for (const absl::string_view name : absl::StrSplit(names, ',', absl::SkipEmpty())) {
+    const absl::StatusOr<SiteId> site = ParseSiteName(name);
+    if (!site.ok()) return CheckField(false, field, names, "names of sites and commas");
+    sites.insert(*site);
+  }
+  return CheckField(SiteNames(sites) == names, field, names, "each site once, in order");
+}
+
+absl::Status TakePrefix(const std::string& tokens, ScalePack* pack) {
+  for (const absl::string_view text : absl::StrSplit(tokens, ',', absl::SkipEmpty())) {
+    int32_t token = 0;
+    if (!absl::SimpleAtoi(text, &token) || token < 0 ||
+        pack->prefix_tokens.size() == kScalePackMaxPrefixTokens) {
+      return CheckField(false, "prefix_tokens", tokens, "a few tokens and commas");
+    }
+    pack->prefix_tokens.push_back(token);
+  }
+  return CheckField(absl::StrJoin(pack->prefix_tokens, ",") == tokens, "prefix_tokens", tokens,
+                    "decimal numbers and commas");
+}
+
 absl::Status TakeMetadata(const Metadata& metadata, ScalePack* pack) {
   const auto version = metadata.find("format_version");
   if (version != metadata.end() && version->second != kFormatVersion) {
@@ -139,6 +192,10 @@ absl::Status TakeMetadata(const Metadata& metadata, ScalePack* pack) {
                                   layer_count, "a number"));
   pack->method = metadata.at("method");
   pack->first_token = metadata.at("first_token");
+  SASQ_RETURN_IF_ERROR(TakePrefix(metadata.at("prefix_tokens"), pack));
+  SASQ_RETURN_IF_ERROR(TakeSites("float_sites", metadata.at("float_sites"), pack->float_sites));
+  SASQ_RETURN_IF_ERROR(
+      TakeSites("dynamic_sites", metadata.at("dynamic_sites"), pack->dynamic_sites));
   pack->base_weight_sha256 = metadata.at("base_weight_sha256");
   pack->spec_json = metadata.at("spec");
   pack->code_version = metadata.at("code_version");

@@ -1,23 +1,29 @@
 // The scale pack, `scales.safetensors`: what a serving engine needs beside the base weights.
 //
 // A safetensors file (https://huggingface.co/docs/safetensors), little endian, that any safetensors
-// reader opens. Format version 1:
+// reader opens. Format version 2:
 //
 //   tensors   one per activation site, named `prefill.` + the site's name, such as
 //             `prefill.layers.3.down_in`; dtype F32, shape [1] (the shape of an engine's
-//             `input_scale`), finite and greater than 0. All four sites of every layer, no others.
+//             `input_scale`), finite and greater than 0. All four sites of every layer but those
+//             that the metadata says are not static, and no others.
 //             x is quantized as clamp(round_half_even(x / scale), -128, 127).
 //   metadata  exactly these keys:
-//     format_version      "1"
-//     method              how the scales were chosen: `static_absmax`, `static_mse` or `sasq`
-//     first_token         `quantized`, or `float` when the first token of a sequence has to stay in
-//                         floating point at every site
+//     format_version      "2"
+//     method              how the scales were chosen, such as `static_mse` or `sasq`
+//     first_token         `quantized`; `float` when the first token of a sequence has to stay in
+//                         floating point at every site; `prefix` when every sequence has to follow
+//                         the prefix
+//     prefix_tokens       with `prefix` its tokens, decimal, separated by commas; else empty
+//     float_sites         sites whose linears stay in floating point, by name, separated by commas,
+//                         in the order of the scales below
+//     dynamic_sites       sites with one scale per token, in the same form
 //     layer_count         layers of the model, decimal
 //     base_weight_sha256  ScalePack::base_weight_sha256
-//     spec                the job's spec, canonical JSON (canonical_json.h)
+//     spec                the job's spec, canonical JSON (canonical_json.h); its recipe says what was
+//                         folded into the weights
 //     code_version        version of the program that wrote it
-//     content_sha256      SHA-256 of: every other metadata entry in the byte order of the keys,
-//     each
+//     content_sha256      SHA-256 of: every other metadata entry in the byte order of the keys, each
 //                         as key, `=`, value, newline; then the scales as little-endian F32, by
 //                         layer and within it in the order qkv_in, o_in, gate_up_in, down_in
 //
@@ -25,8 +31,11 @@
 #ifndef SASQ_QUANT_ARTIFACT_SCALE_PACK_H_
 #define SASQ_QUANT_ARTIFACT_SCALE_PACK_H_
 
+#include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -37,6 +46,7 @@ namespace sasq {
 
 inline constexpr char kScalePackFileName[] = "scales.safetensors";
 inline constexpr int kScalePackMaxLayers = 4096;
+inline constexpr size_t kScalePackMaxPrefixTokens = 16;
 
 struct ScalePack {
   std::string method;
@@ -45,8 +55,12 @@ struct ScalePack {
   // lower-case hexadecimal digits.
   std::string base_weight_sha256;
   int layer_count = 0;  // 1..kScalePackMaxLayers
-  // Scales of the prefill phase: every site of every layer, each finite and greater than 0.
+  std::vector<int32_t> prefix_tokens;  // at most kScalePackMaxPrefixTokens
+  // Every site of every layer is in exactly one of these. Scales are those of the prefill phase,
+  // each finite and greater than 0.
   std::map<SiteId, float> prefill_scales;
+  std::set<SiteId> float_sites;
+  std::set<SiteId> dynamic_sites;
   std::string spec_json;  // one JSON object; written in canonical form
   std::string code_version;
 

@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/clock.h"
 #include "common/mutex.h"
+#include "common/resource_usage.h"
 #include "common/status_macros.h"
 #include "quant/format/model_error.h"
 #include "quant/model/forward.h"
@@ -170,6 +172,8 @@ absl::StatusOr<ActivationStatistics> CollectActivationStatistics(
     std::shared_ptr<const Model> model, absl::Span<const absl::Span<const int32_t>> windows,
     const CalibrationOptions& options) {
   if (windows.empty()) return absl::InvalidArgumentError("there are no calibration windows");
+  const Stopwatch stopwatch;
+  const double cpu_seconds_before = ProcessCpuSeconds();
   ActivationStatistics statistics;
   statistics.sites.resize(model->sites().size());
   CalibratingExecutor executor(model, statistics);
@@ -184,6 +188,8 @@ absl::StatusOr<ActivationStatistics> CollectActivationStatistics(
     statistics.token_count += static_cast<int64_t>(window.size());
     if (options.on_window) options.on_window(statistics.window_count);
   }
+  statistics.wall_seconds = stopwatch.Seconds();
+  statistics.cpu_seconds = ProcessCpuSeconds() - cpu_seconds_before;
   return statistics;
 }
 

@@ -69,6 +69,8 @@ struct ActivationStatistics {
   int64_t window_count = 0;
   int64_t token_count = 0;
   std::vector<SiteStatistics> sites;  // in the order of Model::sites()
+  double wall_seconds = 0;            // that collecting took
+  double cpu_seconds = 0;
 };
 
 struct CalibrationOptions {

@@ -70,12 +70,8 @@ class Preparation {
       const int64_t token = result_.model->config().bos_token_id.value_or(0);
       result_.prefix_tokens = {static_cast<int32_t>(token)};
     }
-    const auto prefix = std::make_shared<KvCache>();
-    const std::unique_ptr<SiteExecutor> executor = MakeFloatExecutor(result_.model);
-    SASQ_RETURN_IF_ERROR(Forward(*result_.model, result_.prefix_tokens, *executor,
-                                 {.kept = prefix.get(), .stop = inputs_.stop})
-                             .status());
-    result_.prefix = prefix;
+    SASQ_ASSIGN_OR_RETURN(
+        result_.prefix, sasq::ComputePrefix(result_.model, result_.prefix_tokens, inputs_.stop));
     return absl::OkStatus();
   }
 
@@ -100,8 +96,8 @@ class Preparation {
     if (precision == SitePrecision::kDynamic) return absl::OkStatus();
     SASQ_ASSIGN_OR_RETURN(result_.statistics, Statistics(key_, result_.model, result_.prefix_tokens,
                                                          result_.prefix.get()));
-    if (inputs_.checkpoint_rules.has_value()) {
-      rules = *inputs_.checkpoint_rules;
+    if (!inputs_.checkpoint_sites.empty()) {
+      rules.sites = inputs_.checkpoint_sites;
       return absl::OkStatus();
     }
     const std::vector<float> scales =
@@ -178,9 +174,15 @@ class Preparation {
 
   absl::StatusOr<std::shared_ptr<const ActivationStatistics>> Statistics(
       const std::string& key, const std::shared_ptr<const Model>& model,
-      absl::Span<const int32_t> prefix_tokens = {}, const KvCache* prefix = nullptr) const {
+      absl::Span<const int32_t> prefix_tokens = {}, const KvCache* prefix = nullptr) {
     SASQ_CHECK(inputs_.store != nullptr);
-    return inputs_.store->Get(key, model, prefix_tokens, prefix, inputs_.stop);
+    SASQ_ASSIGN_OR_RETURN(
+        std::shared_ptr<const ActivationStatistics> statistics,
+        inputs_.store->Get(key, model, prefix_tokens, prefix, inputs_.stop));
+    result_.calibration_wall_seconds += statistics->wall_seconds;
+    result_.calibration_cpu_seconds += statistics->cpu_seconds;
+    result_.calibration_token_count += statistics->token_count;
+    return statistics;
   }
 
   const v1::Recipe& recipe_;
@@ -195,6 +197,16 @@ class Preparation {
 absl::StatusOr<PreparedRecipe> PrepareRecipe(const v1::Recipe& recipe, const RecipeInputs& inputs) {
   SASQ_CHECK(inputs.model != nullptr);
   return Preparation(recipe, inputs).Run();
+}
+
+absl::StatusOr<std::shared_ptr<const KvCache>> ComputePrefix(std::shared_ptr<const Model> model,
+                                                             absl::Span<const int32_t> tokens,
+                                                             std::stop_token stop) {
+  const auto prefix = std::make_shared<KvCache>();
+  const std::unique_ptr<SiteExecutor> executor = MakeFloatExecutor(model);
+  SASQ_RETURN_IF_ERROR(
+      Forward(*model, tokens, *executor, {.kept = prefix.get(), .stop = std::move(stop)}).status());
+  return prefix;
 }
 
 bool SkipsFirstPrediction(const v1::Recipe& recipe) {

@@ -32,7 +32,7 @@ struct RecipeInputs {
   std::string fingerprint;
   // Trained scales: where an earlier attempt stood. Empty: start anew.
   std::string checkpoint;
-  std::optional<QuantizationRules> checkpoint_rules;  // where its training started
+  std::vector<SiteRule> checkpoint_sites;  // where its training started
   // Trained scales: called after each step with the rules that training started from. May be null.
   std::function<void(const ScaleTrainer&, const QuantizationRules& initial)> on_scale_step;
   // Methods that train weights or rotations: called after each step. May be null.
@@ -57,6 +57,10 @@ struct PreparedRecipe {
   // measured.
   std::vector<std::optional<double>> float_gains;
   double float_flop_share = 0;  // of the linears' arithmetic, 0..1
+  // What the calibrations cost that this recipe needed, also where another recipe shared them.
+  double calibration_wall_seconds = 0;
+  double calibration_cpu_seconds = 0;
+  int64_t calibration_token_count = 0;
   TrainingBill bill;
   std::vector<std::string> notes;
   std::string failure;  // DIVERGED: what happened; the scales are the last good ones. Else empty.
@@ -66,6 +70,11 @@ struct PreparedRecipe {
 // ScaleTrainer::Create and Restore; INVALID_ARGUMENT with the reason INVALID_SPEC for a method or a
 // site pattern that is not known. Scales whose training diverges are no error: see `failure`.
 absl::StatusOr<PreparedRecipe> PrepareRecipe(const v1::Recipe& recipe, const RecipeInputs& inputs);
+
+// Keys and values of a prefix, as the float model computes them.
+absl::StatusOr<std::shared_ptr<const KvCache>> ComputePrefix(std::shared_ptr<const Model> model,
+                                                             absl::Span<const int32_t> tokens,
+                                                             std::stop_token stop);
 
 // Whether the recipe leaves out what is predicted from the first token.
 bool SkipsFirstPrediction(const v1::Recipe& recipe);

@@ -18,6 +18,8 @@ absl::StatusOr<std::shared_ptr<const ActivationStatistics>> StatisticsStore::Get
         ActivationStatistics collected,
         CollectActivationStatistics(
             model, windows_, {.prefix = prefix, .stop = std::move(stop), .on_window = on_window_}));
+    wall_seconds_ += collected.wall_seconds;
+    cpu_seconds_ += collected.cpu_seconds;
     entry = std::make_shared<const ActivationStatistics>(std::move(collected));
   }
   return entry;

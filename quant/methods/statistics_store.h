@@ -27,6 +27,10 @@ class StatisticsStore {
 
   absl::Span<const absl::Span<const int32_t>> windows() const { return windows_; }
 
+  // What collecting took so far.
+  double wall_seconds() const { return wall_seconds_; }
+  double cpu_seconds() const { return cpu_seconds_; }
+
   // Statistics of `model`, which `key` names, after a prefix of `prefix_tokens`, whose keys and
   // values are `prefix` (null without). Errors as of CollectActivationStatistics.
   absl::StatusOr<std::shared_ptr<const ActivationStatistics>> Get(
@@ -37,6 +41,8 @@ class StatisticsStore {
   const std::vector<absl::Span<const int32_t>> windows_;
   const std::function<void(int64_t windows_done)> on_window_;
   std::map<std::string, std::shared_ptr<const ActivationStatistics>> statistics_;
+  double wall_seconds_ = 0;
+  double cpu_seconds_ = 0;
 };
 
 }  // namespace sasq

@@ -130,7 +130,7 @@ TEST_F(RecipeTest, GoesOnFromACheckpointToTheSameScales) {
     ++steps;
     if (trainer.step() != 2) return;
     checkpoint = trainer.Checkpoint();
-    inputs_.checkpoint_rules = initial;
+    inputs_.checkpoint_sites = initial.sites;
   };
   const PreparedRecipe unbroken = PrepareRecipe(recipe, inputs_).value();
   EXPECT_EQ(steps, 4);
