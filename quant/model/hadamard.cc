@@ -1,7 +1,10 @@
 #include "quant/model/hadamard.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/eye.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/sign.h>
 
 #include <cmath>
 #include <optional>
@@ -117,6 +120,13 @@ at::Tensor Hadamard::Apply(const at::Tensor& x) const {
   if (!outer_.defined()) return inner;
   const at::Tensor blocks = inner.reshape({-1, size_ / block_, block_});
   return at::matmul(outer_, blocks).view(x.sizes());
+}
+
+// Every element is +1 or -1 over sqrt(n), so its sign says it exactly.
+at::Tensor Hadamard::Matrix() const {
+  const at::Device device = outer_.defined() ? outer_.device() : at::Device(at::kCPU);
+  const at::Tensor signs = at::sign(Apply(at::eye(size_, at::TensorOptions(device))));
+  return signs.cpu().to(at::kDouble) / std::sqrt(static_cast<double>(size_));
 }
 
 }  // namespace sasq

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 
@@ -29,6 +30,9 @@ class Hadamard {
   // Float32 of any leading dimensions; has a gradient. The rows of W become those of W H_n /
   // sqrt(n) too: with them a linear that reads the transformed x gives what W gave of x.
   at::Tensor Apply(const at::Tensor& x) const;
+
+  // H_n / sqrt(n), float64 [size, size] on the CPU.
+  at::Tensor Matrix() const;
 
  private:
   Hadamard(int64_t size, int64_t block, at::Tensor outer)

@@ -65,7 +65,7 @@ std::shared_ptr<const Model> ModelBuilder::Build() {
   parts->config = base.config;
   parts->config.tie_word_embeddings = false;
   parts->device = base.device;
-  parts->base = base_;
+  parts->base = base.base != nullptr ? base.base : base_;  // the one with a checkpoint
   parts->sites = base.sites;
   for (size_t i = 0; i < layers_.size(); ++i) {
     Model::Parts::Layer& layer = parts->layers.emplace_back(base.layers[i]);

@@ -15,20 +15,20 @@
 namespace sasq {
 
 // INVALID_ARGUMENT with `reason`, and `part` in the message.
-inline testing::AssertionResult IsInvalid(const absl::Status& status, absl::string_view reason,
-                                          absl::string_view part) {
+inline ::testing::AssertionResult IsInvalid(const absl::Status& status, absl::string_view reason,
+                                            absl::string_view part) {
   if (status.code() == absl::StatusCode::kInvalidArgument && ReasonOf(status) == reason &&
       absl::StrContains(status.message(), part)) {
-    return testing::AssertionSuccess();
+    return ::testing::AssertionSuccess();
   }
-  return testing::AssertionFailure()
+  return ::testing::AssertionFailure()
          << "got " << status << " with reason \"" << ReasonOf(status)
          << "\", want INVALID_ARGUMENT with reason " << reason << " and \"" << part << "\"";
 }
 
 template <typename T>
-testing::AssertionResult IsInvalid(const absl::StatusOr<T>& result, absl::string_view reason,
-                                   absl::string_view part) {
+::testing::AssertionResult IsInvalid(const absl::StatusOr<T>& result, absl::string_view reason,
+                                     absl::string_view part) {
   return IsInvalid(result.status(), reason, part);
 }
 
