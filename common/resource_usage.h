@@ -9,8 +9,11 @@ namespace sasq {
 // Processor time, user and system, in seconds.
 double ProcessCpuSeconds();
 
-// Largest resident memory in bytes.
+// Largest resident memory in bytes since the process began or since the last ResetPeakMemory.
 int64_t PeakMemoryBytes();
+
+// Makes what is resident now the peak. False where the system refuses; the peak then stays.
+bool ResetPeakMemory();
 
 }  // namespace sasq
 
