@@ -110,11 +110,10 @@ absl::Status ReadEvaluationText(const std::string& name, const v1::TextSource& s
       CutStridedWindows(static_cast<int64_t>(text.tokens.size()), options.window_tokens(),
                         options.stride_tokens(), options.window_count()));
   for (const StridedWindow& window : windows) {
-    text.windows.push_back(
-        {.tokens = absl::MakeConstSpan(text.tokens)
-                       .subspan(static_cast<size_t>(window.begin),
-                                static_cast<size_t>(options.window_tokens())),
-         .first_position = window.first_position});
+    text.windows.push_back({.tokens = absl::MakeConstSpan(text.tokens)
+                                          .subspan(static_cast<size_t>(window.begin),
+                                                   static_cast<size_t>(options.window_tokens())),
+                            .first_position = window.first_position});
   }
   return absl::OkStatus();
 }

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "quant/artifact/report.h"
 #include "sasq/dispatch/v1/dispatch_service.pb.h"
 #include "sasq/v1/job_spec.pb.h"
 #include "sasq/worker/v1/checkpoint.pb.h"
@@ -14,11 +13,10 @@
 
 namespace sasq {
 
-// The artifact's files. `state` holds every measured row, `trainings` what each trained row went
-// through; `scales` are those of spec.recipe, in the order of Model::sites().
+// The artifact's files: with a recipe its scale pack, the report, and the manifest. `state` holds
+// every measured row.
 absl::StatusOr<std::vector<dispatch::v1::ArtifactFile>> MakeArtifactFiles(
     const v1::JobSpec& spec, const JobInputs& inputs, const worker::v1::TaskCheckpoint& state,
-    std::vector<TrainingRecord> trainings, const std::vector<float>& scales,
     const QuantizeTaskOptions& options);
 
 }  // namespace sasq

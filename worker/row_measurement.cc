@@ -46,9 +46,9 @@ int64_t RowMeter::window_count() const {
   for (const EvaluationText& text : inputs_.texts) {
     count += static_cast<int64_t>(text.windows.size());
   }
-  return count + static_cast<int64_t>(
-                     FirstWindows(spec_.evaluation().decode_window_count()).size() +
-                     FirstWindows(spec_.evaluation().agreement_window_count()).size());
+  return count +
+         static_cast<int64_t>(FirstWindows(spec_.evaluation().decode_window_count()).size() +
+                              FirstWindows(spec_.evaluation().agreement_window_count()).size());
 }
 
 absl::Span<const EvaluationWindow> RowMeter::FirstWindows(int64_t count) const {
@@ -71,8 +71,7 @@ absl::Status RowMeter::Measure(const v1::Recipe& recipe, const PreparedRecipe& p
   for (const EvaluationText& text : inputs_.texts) {
     done += static_cast<int64_t>(text.windows.size());
   }
-  SASQ_RETURN_IF_ERROR(
-      MeasureDecoding(prepared, Counting(options, done), *measured.mutable_row()));
+  SASQ_RETURN_IF_ERROR(MeasureDecoding(prepared, Counting(options, done), *measured.mutable_row()));
   done += static_cast<int64_t>(FirstWindows(spec_.evaluation().decode_window_count()).size());
   SASQ_RETURN_IF_ERROR(MeasureAgreementWithFloat(prepared, Counting(options, done), measured));
   SASQ_RETURN_IF_ERROR(MeasureTasks(prepared, stop, *measured.mutable_row()));
@@ -105,8 +104,7 @@ absl::Status RowMeter::MeasureTexts(const PreparedRecipe& prepared,
 }
 
 absl::Status RowMeter::MeasureDecoding(const PreparedRecipe& prepared,
-                                       const PerplexityOptions& options,
-                                       v1::ReportRow& row) const {
+                                       const PerplexityOptions& options, v1::ReportRow& row) const {
   const absl::Span<const EvaluationWindow> windows =
       FirstWindows(spec_.evaluation().decode_window_count());
   if (windows.empty()) return absl::OkStatus();
@@ -182,16 +180,15 @@ absl::Status RowMeter::MeasureAnswers(const PreparedRecipe& prepared, const std:
   if (side->answers.empty()) {
     options.prefix = side->prefix.get();
     const std::unique_ptr<SiteExecutor> executor = MakeFloatExecutor(inputs_.model);
-    SASQ_ASSIGN_OR_RETURN(
-        side->answers,
-        GenerateGreedy(*inputs_.model, *executor, *executor, inputs_.prompts, options));
+    SASQ_ASSIGN_OR_RETURN(side->answers, GenerateGreedy(*inputs_.model, *executor, *executor,
+                                                        inputs_.prompts, options));
   }
   std::vector<std::vector<int32_t>> answers = side->answers;
   if (prepared.weights != nullptr) {
     options.prefix = prepared.prefix.get();
-    SASQ_ASSIGN_OR_RETURN(answers,
-                          GenerateGreedy(*prepared.model, *prepared.executor,
-                                         *prepared.decode_executor, inputs_.prompts, options));
+    SASQ_ASSIGN_OR_RETURN(
+        answers, GenerateGreedy(*prepared.model, *prepared.executor, *prepared.decode_executor,
+                                inputs_.prompts, options));
   }
   const AnswerComparison comparison = CompareAnswers(side->answers, answers);
   v1::GenerationScore& score = *row.mutable_generation();

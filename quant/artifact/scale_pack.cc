@@ -25,8 +25,8 @@ static_assert(std::endian::native == std::endian::little,
 constexpr char kFormatVersion[] = "2";
 constexpr char kTensorPrefix[] = "prefill.";
 constexpr std::array<absl::string_view, 11> kMetadataKeys = {
-    "format_version", "method",        "first_token", "prefix_tokens",
-    "float_sites",    "dynamic_sites", "layer_count", "base_weight_sha256",
+    "format_version", "method",        "first_token",   "prefix_tokens",
+    "float_sites",    "dynamic_sites", "layer_count",   "base_weight_sha256",
     "spec",           "code_version",  "content_sha256"};
 constexpr size_t kMaxMetadataBytes = size_t{2} << 20;
 
@@ -61,10 +61,10 @@ absl::Status CheckSites(const ScalePack& pack) {
     const size_t places = pack.prefill_scales.count(site) + pack.float_sites.count(site) +
                           pack.dynamic_sites.count(site);
     if (places == 1) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "scale pack: ", TensorName(site),
-        places == 0 ? " is missing" : " is static and not static at once", ", want every site of ",
-        pack.layer_count, " layers once"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("scale pack: ", TensorName(site),
+                     places == 0 ? " is missing" : " is static and not static at once",
+                     ", want every site of ", pack.layer_count, " layers once"));
   }
   // Every wanted site is there, so a greater count means an extra one.
   std::vector<SiteId> sites(pack.float_sites.begin(), pack.float_sites.end());
@@ -91,15 +91,15 @@ absl::Status CheckScales(const ScalePack& pack) {
 
 absl::Status CheckFirstToken(const ScalePack& pack) {
   const bool has_prefix = pack.first_token == "prefix";
-  SASQ_RETURN_IF_ERROR(CheckField(
-      pack.first_token == "quantized" || pack.first_token == "float" || has_prefix, "first_token",
-      pack.first_token, "quantized, float or prefix"));
+  SASQ_RETURN_IF_ERROR(
+      CheckField(pack.first_token == "quantized" || pack.first_token == "float" || has_prefix,
+                 "first_token", pack.first_token, "quantized, float or prefix"));
   const bool fits = has_prefix ? !pack.prefix_tokens.empty() &&
                                      pack.prefix_tokens.size() <= kScalePackMaxPrefixTokens
                                : pack.prefix_tokens.empty();
-  return CheckField(fits, "prefix_tokens", absl::StrJoin(pack.prefix_tokens, ","),
-                    absl::StrCat("1..", kScalePackMaxPrefixTokens,
-                                 " tokens with a prefix, none without"));
+  return CheckField(
+      fits, "prefix_tokens", absl::StrJoin(pack.prefix_tokens, ","),
+      absl::StrCat("1..", kScalePackMaxPrefixTokens, " tokens with a prefix, none without"));
 }
 
 absl::Status CheckPack(const ScalePack& pack) {
@@ -156,8 +156,7 @@ absl::Status CheckKeys(const Metadata& metadata) {
   return absl::OkStatus();
 }
 
-absl::Status TakeSites(absl::string_view field, const std::string& names,
-                       std::set<SiteId>& sites) {
+absl::Status TakeSites(absl::string_view field, const std::string& names, std::set<SiteId>& sites) {
   for (const absl::string_view name : absl::StrSplit(names, ',', absl::SkipEmpty())) {
     const absl::StatusOr<SiteId> site = ParseSiteName(name);
     if (!site.ok()) return CheckField(false, field, names, "names of sites and commas");

@@ -20,10 +20,12 @@
 //     dynamic_sites       sites with one scale per token, in the same form
 //     layer_count         layers of the model, decimal
 //     base_weight_sha256  ScalePack::base_weight_sha256
-//     spec                the job's spec, canonical JSON (canonical_json.h); its recipe says what was
+//     spec                the job's spec, canonical JSON (canonical_json.h); its recipe says what
+//     was
 //                         folded into the weights
 //     code_version        version of the program that wrote it
-//     content_sha256      SHA-256 of: every other metadata entry in the byte order of the keys, each
+//     content_sha256      SHA-256 of: every other metadata entry in the byte order of the keys,
+//     each
 //                         as key, `=`, value, newline; then the scales as little-endian F32, by
 //                         layer and within it in the order qkv_in, o_in, gate_up_in, down_in
 //
@@ -54,7 +56,7 @@ struct ScalePack {
   // Names the weights that the scales belong to: the digest that the model's loader gives, 64
   // lower-case hexadecimal digits.
   std::string base_weight_sha256;
-  int layer_count = 0;  // 1..kScalePackMaxLayers
+  int layer_count = 0;                 // 1..kScalePackMaxLayers
   std::vector<int32_t> prefix_tokens;  // at most kScalePackMaxPrefixTokens
   // Every site of every layer is in exactly one of these. Scales are those of the prefill phase,
   // each finite and greater than 0.

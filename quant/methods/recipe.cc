@@ -70,8 +70,8 @@ class Preparation {
       const int64_t token = result_.model->config().bos_token_id.value_or(0);
       result_.prefix_tokens = {static_cast<int32_t>(token)};
     }
-    SASQ_ASSIGN_OR_RETURN(
-        result_.prefix, sasq::ComputePrefix(result_.model, result_.prefix_tokens, inputs_.stop));
+    SASQ_ASSIGN_OR_RETURN(result_.prefix,
+                          sasq::ComputePrefix(result_.model, result_.prefix_tokens, inputs_.stop));
     return absl::OkStatus();
   }
 
@@ -176,9 +176,8 @@ class Preparation {
       const std::string& key, const std::shared_ptr<const Model>& model,
       absl::Span<const int32_t> prefix_tokens = {}, const KvCache* prefix = nullptr) {
     SASQ_CHECK(inputs_.store != nullptr);
-    SASQ_ASSIGN_OR_RETURN(
-        std::shared_ptr<const ActivationStatistics> statistics,
-        inputs_.store->Get(key, model, prefix_tokens, prefix, inputs_.stop));
+    SASQ_ASSIGN_OR_RETURN(std::shared_ptr<const ActivationStatistics> statistics,
+                          inputs_.store->Get(key, model, prefix_tokens, prefix, inputs_.stop));
     result_.calibration_wall_seconds += statistics->wall_seconds;
     result_.calibration_cpu_seconds += statistics->cpu_seconds;
     result_.calibration_token_count += statistics->token_count;

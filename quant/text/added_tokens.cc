@@ -31,6 +31,13 @@ const AddedToken* AddedTokenFinder::FindPrefix(absl::string_view text) const {
   return longest;
 }
 
+std::string AddedTokenFinder::ContentOf(int32_t id) const {
+  for (const AddedToken& token : tokens_) {
+    if (token.id == id) return token.content;
+  }
+  return "";
+}
+
 absl::Status AddedTokenFinder::ForEachPart(
     absl::string_view text,
     absl::FunctionRef<absl::Status(absl::string_view, std::optional<int32_t>)> on_part) const {

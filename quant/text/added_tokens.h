@@ -29,6 +29,9 @@ class AddedTokenFinder {
   // Replaces an earlier token of the same content.
   void Add(AddedToken token);
 
+  // Empty if there is none of this id.
+  std::string ContentOf(int32_t id) const;
+
   // Calls `on_part` for the parts of `text` from left to right: added tokens with their id, the
   // text between them without. Where several tokens begin at one byte, the longest is found. Stops
   // at the first error and returns it. `text` is valid UTF-8.

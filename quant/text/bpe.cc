@@ -115,6 +115,13 @@ absl::Status BpeModel::AddMerge(absl::string_view left, absl::string_view right,
   return absl::OkStatus();
 }
 
+std::string BpeModel::TokenText(int32_t id) const {
+  for (const auto& [token, token_id] : vocab_) {
+    if (token_id == id) return token;
+  }
+  return "";
+}
+
 std::optional<int32_t> BpeModel::FindToken(absl::string_view token) const {
   const auto found = vocab_.find(token);
   if (found == vocab_.end()) return std::nullopt;

@@ -32,6 +32,8 @@ class BpeModel {
   static absl::StatusOr<std::unique_ptr<const BpeModel>> Parse(const nlohmann::json& spec);
 
   std::optional<int32_t> FindToken(absl::string_view token) const;
+  // Empty if there is none of this id. Searches the whole vocabulary.
+  std::string TokenText(int32_t id) const;
   // Null if the pair does not merge.
   const Merge* FindMerge(int32_t left, int32_t right) const;
 

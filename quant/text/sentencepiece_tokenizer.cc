@@ -27,7 +27,7 @@ class SentencePieceTokenizer final : public Tokenizer {
  public:
   explicit SentencePieceTokenizer(const SentencePieceModel& model)
       : bpe_(model),
-        piece_count_(static_cast<int64_t>(model.pieces.size())),
+        pieces_(model.pieces),
         add_dummy_prefix_(model.add_dummy_prefix),
         remove_extra_whitespaces_(model.remove_extra_whitespaces) {}
 
@@ -38,7 +38,12 @@ class SentencePieceTokenizer final : public Tokenizer {
     return bpe_.Encode(Normalize(text));
   }
 
-  int64_t vocab_size() const override { return piece_count_; }
+  std::string TokenText(int32_t id) const override {
+    const bool known = id >= 0 && id < vocab_size();
+    return known ? pieces_[static_cast<size_t>(id)].text : "";
+  }
+
+  int64_t vocab_size() const override { return static_cast<int64_t>(pieces_.size()); }
 
  private:
   // Spaces become marks, with one before the text. With remove_extra_whitespaces, none at either
@@ -69,7 +74,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   }
 
   const SentencePieceBpe bpe_;
-  const int64_t piece_count_;
+  const std::vector<SentencePieceModel::Piece> pieces_;
   const bool add_dummy_prefix_;
   const bool remove_extra_whitespaces_;
 };

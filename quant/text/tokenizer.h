@@ -28,6 +28,10 @@ class Tokenizer {
   // if `text` is not UTF-8, naming the offset of the wrong byte.
   virtual absl::StatusOr<std::vector<int32_t>> Encode(absl::string_view text) const = 0;
 
+  // A token as the vocabulary writes it, such as `Ġthe`; empty if there is none of this id. Slow:
+  // for people.
+  virtual std::string TokenText(int32_t id) const = 0;
+
   // One more than the largest id of the vocabulary, without the tokens that were added to it. A
   // model's embedding has at least as many rows.
   virtual int64_t vocab_size() const = 0;

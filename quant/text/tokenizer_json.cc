@@ -58,6 +58,14 @@ class JsonTokenizer final : public Tokenizer {
     return ids;
   }
 
+  std::string TokenText(int32_t id) const override {
+    for (const AddedTokenFinder* tokens : {&raw_tokens_, &normalized_tokens_}) {
+      std::string content = tokens->ContentOf(id);
+      if (!content.empty()) return content;
+    }
+    return bpe_->TokenText(id);
+  }
+
   int64_t vocab_size() const override { return int64_t{bpe_->largest_id()} + 1; }
 
  private:

@@ -13,6 +13,7 @@ class TokenizerOfSize final : public Tokenizer {
   absl::StatusOr<std::vector<int32_t>> Encode(absl::string_view) const override {
     return std::vector<int32_t>();
   }
+  std::string TokenText(int32_t) const override { return ""; }
   int64_t vocab_size() const override { return vocab_size_; }
 
  private:
