@@ -78,6 +78,19 @@ TEST(RotationTest, SpreadsOutliersOfAChannel) {
   EXPECT_LT(peak(online, SiteKind::kDownIn), 2);
 }
 
+// A model with massive activations, thirty times as deep.
+TEST(RotationTest, LeavesARealModelUnchanged) {
+  const char* folder = std::getenv("SASQ_MODEL_DIR");
+  if (folder == nullptr) GTEST_SKIP() << "SASQ_MODEL_DIR is not set";
+  const std::shared_ptr<const Model> model = Model::Load(folder).value();
+  for (const bool online : {false, true}) {
+    const PreparedModel prepared = RotateByHadamard(TransformInputs(model).Get(), online).value();
+    const double distance = LogitDistance(model, prepared.model);
+    RecordProperty("distance", absl::StrCat(distance));
+    EXPECT_LT(distance, kFloatRounding);
+  }
+}
+
 TEST(RotationTest, HadamardRotationsAreOrthogonalAndDependOnTheSeed) {
   const std::shared_ptr<const Model> model = TinyModel(&TinyModelOptions::hidden_size, 48);
   const Rotations zero = HadamardRotations(*model, false, 0).value();
