@@ -33,6 +33,14 @@ inline double TrainingStepFlopCount(const ModelConfig& config, int64_t token_cou
   return 2 * ForwardFlopCount(config, token_count) + attention;
 }
 
+// One step of training the linears' weights: a step of scale training, and the gradient of every
+// weight, which costs as much as the linears' forward pass. The output layer and the embeddings are
+// frozen.
+inline double WeightTrainingStepFlopCount(const ModelConfig& config, int64_t token_count) {
+  return TrainingStepFlopCount(config, token_count) +
+         2 * static_cast<double>(token_count) * static_cast<double>(config.LinearParameterCount());
+}
+
 }  // namespace sasq
 
 #endif  // SASQ_QUANT_FORMAT_FLOP_COUNT_H_

@@ -1,0 +1,60 @@
+// A forward pass over one window whose gradients flow back layer by layer, for training of more
+// than scales. For the engine alone: whoever includes this includes LibTorch.
+#ifndef SASQ_QUANT_TRAIN_LAYERWISE_PASS_H_
+#define SASQ_QUANT_TRAIN_LAYERWISE_PASS_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <stop_token>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "quant/model/decoder.h"
+#include "quant/model/model.h"
+#include "quant/model/site_executor.h"
+
+namespace sasq {
+
+// Each layer has a graph of its own. The last layers keep theirs from the forward pass, as many as
+// kLayerGraphBytes holds; the others' are built a second time when the gradient arrives. So memory
+// beyond the hidden states does not grow with the number of layers. One thread; exceptions of
+// LibTorch pass through.
+class LayerwisePass {
+ public:
+  // What `executor` computes must have gradients; everything must outlive this.
+  LayerwisePass(const Model& model, SiteExecutor& executor, absl::Span<const int32_t> tokens,
+                std::stop_token stop);
+
+  // Hidden states after the final norm, [tokens, hidden_size], without a graph. Errors as of
+  // Forward (quant/model/forward.h).
+  absl::StatusOr<at::Tensor> Forward();
+
+  // Once after Forward: takes d loss / d (what Forward gave) back through all layers, the last one
+  // first. Leaves that the executor's graphs read find their gradients added to grad().
+  absl::Status Backward(const at::Tensor& grad_normed);
+
+ private:
+  // What entered a layer, a leaf of its graph, and what left it; the latter undefined if the graph
+  // was not kept.
+  struct LayerRun {
+    at::Tensor input;
+    at::Tensor output;
+  };
+
+  const Model& model_;
+  SiteExecutor& executor_;
+  const std::vector<int32_t> tokens_;
+  const Decoder decoder_;
+  const std::stop_token stop_;
+
+  std::vector<LayerRun> layers_;
+  at::Tensor hidden_;  // after the last layer, a leaf
+  at::Tensor normed_;
+};
+
+}  // namespace sasq
+
+#endif  // SASQ_QUANT_TRAIN_LAYERWISE_PASS_H_
