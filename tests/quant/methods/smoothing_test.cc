@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 #include <optional>
 
@@ -76,6 +77,17 @@ TEST_P(SmoothingTest, FollowsARotation) {
 
 INSTANTIATE_TEST_SUITE_P(Models, SmoothingTest, ::testing::ValuesIn(TransformVariants()),
                          [](const auto& variant) { return variant.param.name; });
+
+TEST(SmoothingTest, LeavesARealModelUnchanged) {
+  const char* folder = std::getenv("SASQ_MODEL_DIR");
+  if (folder == nullptr) GTEST_SKIP() << "SASQ_MODEL_DIR is not set";
+  const std::shared_ptr<const Model> model = Model::Load(folder).value();
+  const PreparedModel prepared =
+      Smooth(TransformInputs(model), AsItIs(model), std::nullopt, /*include_down=*/true);
+  const double distance = LogitDistance(model, prepared.model);
+  RecordProperty("distance", absl::StrCat(distance));
+  EXPECT_LT(distance, kFloatRounding);
+}
 
 TEST(SmoothingTest, FactorsAreThoseOfThePaper) {
   SiteStatistics site;
