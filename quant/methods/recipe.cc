@@ -125,6 +125,9 @@ class Preparation {
     options.step_count = recipe_.training().step_count();
     options.learning_rate = recipe_.training().learning_rate();
     options.warmup_step_count = recipe_.training().warmup_step_count();
+    options.loss = recipe_.training().loss() == v1::TRAINING_LOSS_KL_DIVERGENCE
+                       ? ScaleLoss::kDivergence
+                       : ScaleLoss::kCrossEntropy;
     options.prefix = result_.prefix;
     options.fingerprint = inputs_.fingerprint;
     SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<ScaleTrainer> trainer,

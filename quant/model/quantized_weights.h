@@ -26,6 +26,7 @@ class QuantizedWeights {
   ~QuantizedWeights();
 
   const Model& model() const { return *model_; }
+  const std::shared_ptr<const Model>& shared_model() const { return model_; }
   int bits() const { return bits_; }
   const QuantizedSite& site(SiteId site) const {
     return *sites_[static_cast<size_t>(SiteIndex(site))];

@@ -88,15 +88,21 @@ class WindowPass {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<SequenceLoss> Loss(const at::Tensor& hidden, at::Tensor& grad_hidden) {
+    if (window_.teacher_hidden == nullptr) {
+      return loss_.Compute(hidden, window_.tokens, window_.first_position, stop_, &grad_hidden);
+    }
+    return loss_.ComputeDistillation(hidden, *window_.teacher_hidden, window_.first_position, stop_,
+                                     &grad_hidden);
+  }
+
   // The loss, and its gradient by what the last layer gave.
   absl::StatusOr<at::Tensor> RunHead(ScaleGradients& result) {
     const at::AutoGradMode with_grad(true);
     hidden_.set_requires_grad(true);
     const at::Tensor normed = decoder_.FinalNorm(hidden_);
     at::Tensor grad_normed;
-    SASQ_ASSIGN_OR_RETURN(const SequenceLoss loss,
-                          loss_.Compute(normed.detach(), window_.tokens, window_.first_position,
-                                        stop_, &grad_normed));
+    SASQ_ASSIGN_OR_RETURN(const SequenceLoss loss, Loss(normed.detach(), grad_normed));
     result.loss = loss.sum_nats / static_cast<double>(loss.count);
     return torch::autograd::grad({normed}, {hidden_}, {grad_normed})[0];
   }

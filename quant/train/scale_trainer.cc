@@ -1,5 +1,7 @@
 #include "quant/train/scale_trainer.h"
 
+#include <ATen/core/Tensor.h>
+
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -7,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "quant/model/forward.h"
 #include "quant/model/kv_cache.h"
 #include "quant/model/site_executor.h"
 #include "quant/train/adam.h"
@@ -47,7 +50,8 @@ class SasqTrainer final : public ScaleTrainer {
       : weights_(std::move(weights)),
         initial_rules_(std::move(rules)),
         options_(std::move(options)),
-        loss_(weights_->forward().model()) {
+        loss_(weights_->forward().model()),
+        teacher_(MakeFloatExecutor(weights_->forward().shared_model())) {
     const size_t size = initial_rules_.sites.size();
     state_.fingerprint = options_.fingerprint;
     state_.theta.assign(size, 0);
@@ -74,6 +78,7 @@ class SasqTrainer final : public ScaleTrainer {
   const ScaleTrainerOptions options_;
 
   NextTokenLoss loss_;
+  const std::unique_ptr<SiteExecutor> teacher_;
   TrainingState state_;
 };
 
@@ -85,13 +90,19 @@ absl::StatusOr<TrainingStep> SasqTrainer::Step(absl::Span<const int32_t> window,
         absl::StrCat("all ", options_.step_count, " training steps are done"));
   }
   const QuantizationRules rules = this->rules();
+  TrainingWindow training_window = {.tokens = window,
+                                    .prefix = options_.prefix.get(),
+                                    .first_position = rules.leading_tokens_float ? 1 : 0};
+  at::Tensor teacher_hidden;
+  if (options_.loss == ScaleLoss::kDivergence) {
+    SASQ_ASSIGN_OR_RETURN(teacher_hidden,
+                          Forward(weights_->forward().model(), window, *teacher_,
+                                  {.past = options_.prefix.get(), .stop = stop}));
+    training_window.teacher_hidden = &teacher_hidden;
+  }
   SASQ_ASSIGN_OR_RETURN(
       ScaleGradients gradients,
-      ComputeScaleGradients(*weights_, loss_, rules,
-                            {.tokens = window,
-                             .prefix = options_.prefix.get(),
-                             .first_position = rules.leading_tokens_float ? 1 : 0},
-                            std::move(stop)));
+      ComputeScaleGradients(*weights_, loss_, rules, training_window, std::move(stop)));
   if (!std::isfinite(gradients.loss)) {
     state_.theta = state_.previous_theta;
     return Diverged(step, "a loss", gradients.loss);

@@ -1,7 +1,8 @@
 // SASQ: static activation scales trained end to end through fake quantization (arXiv 2512.14481).
 //
 // Weights are frozen INT8. The scale of site i is s_i = s0_i * exp(theta_i); theta starts at 0 and
-// is moved by Adam on the next-token cross entropy of one window a step. The forward pass is the
+// is moved by Adam on the loss of one window a step: the next-token cross entropy, or the divergence
+// from the unquantized model. The forward pass is the
 // real INT8 one, so training, evaluation and serving see the same numbers; the backward pass goes
 // through the rounding by LSQ's straight-through rule (kernels/fake_quantize.h), with
 // d loss / d theta = s * d loss / d s.
@@ -25,6 +26,12 @@ namespace sasq {
 
 struct KvCache;  // quant/model/kv_cache.h
 
+// What training minimizes.
+enum class ScaleLoss {
+  kCrossEntropy,  // of the next token
+  kDivergence,    // Kullback-Leibler, from the predictions of the unquantized model
+};
+
 struct ScaleTrainerOptions {
   int64_t step_count = 60;        // 1..100000
   double learning_rate = 0.08;    // peak, (0, 1]
@@ -32,6 +39,7 @@ struct ScaleTrainerOptions {
   double beta1 = 0.9;             // Adam's, [0, 1)
   double beta2 = 0.95;
   double epsilon = 1e-8;
+  ScaleLoss loss = ScaleLoss::kCrossEntropy;
   // Keys and values of a prefix that every window follows. Null: none.
   std::shared_ptr<const KvCache> prefix;
   // Names what the run depends on (model, text, spec, code); a checkpoint only fits a trainer with
