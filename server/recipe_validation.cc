@@ -278,6 +278,8 @@ class RecipeChecker {
     CheckPatterns("sites.float_sites", recipe_.sites().float_sites());
     CheckPatterns("sites.dynamic_sites", recipe_.sites().dynamic_sites());
     check_.Range<double>(Field("sites.max_float_flops"), recipe_.sites().max_float_flops(), 0, 1);
+    check_.Range<double>(Field("sites.max_dynamic_flops"), recipe_.sites().max_dynamic_flops(), 0,
+                         1);
   }
 
   void CompleteBits() {
