@@ -14,9 +14,10 @@ namespace sasq {
 namespace {
 
 void AppendAdviceCard(const Advice& advice, bool main, std::string& html) {
-  absl::StrAppend(&html, "<div class=\"card advice", main ? " main" : "", "\"><div class=\"dim\">",
-                  MarkedHtml(advice.situation), "</div><div class=\"value\">",
-                  advice.row == nullptr ? std::string("no method is usable")
+  absl::StrAppend(&html, "<div class=\"card advice", main ? " main" : " wide",
+                  "\"><div class=\"dim\">", MarkedHtml(advice.situation),
+                  "</div><div class=\"value\">",
+                  advice.row == nullptr ? std::string("none of these rows")
                                         : MarkedHtml(Code(advice.row->row->name)),
                   "</div>");
   if (advice.row != nullptr) {

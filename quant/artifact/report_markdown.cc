@@ -47,11 +47,11 @@ void AppendTable(const ReportTable& table, std::string& markdown) {
 }
 
 void AppendAdvice(const Advice& advice, std::string& markdown) {
-  absl::StrAppend(&markdown, "**", MarkedMarkdown(advice.situation), ":** ",
-                  advice.row == nullptr ? std::string("no method is usable.")
-                                        : absl::StrCat("use ", Code(advice.row->row->name), " (",
+  absl::StrAppend(&markdown, "**", MarkedMarkdown(advice.situation), " ",
+                  advice.row == nullptr ? std::string("none of these rows.")
+                                        : absl::StrCat(Code(advice.row->row->name), "** (",
                                                        MethodLabel(advice.row->row->method), ")."),
-                  "\n\n");
+                  advice.row == nullptr ? "**\n\n" : "\n\n");
   AppendSentences(advice.sentences, markdown);
 }
 
@@ -92,9 +92,7 @@ std::string ReportMarkdown(const Report& report) {
   if (!analysis.rows.empty()) {
     markdown += "## Which method to use\n\n";
     if (const std::optional<Advice> artifact = ArtifactAdvice(analysis)) {
-      absl::StrAppend(&markdown, "This artifact holds the scales of ",
-                      Code(analysis.chosen->row->name), ".\n\n");
-      AppendSentences(artifact->sentences, markdown);
+      AppendAdvice(*artifact, markdown);
     }
     AppendAdvice(ServingAdvice(analysis), markdown);
     AppendAdvice(RuntimeAdvice(analysis), markdown);

@@ -46,6 +46,7 @@ li { margin: 3px 0; overflow-wrap: anywhere; }
 .pair { display: grid; gap: 12px; margin-top: 12px;
         grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); }
 .pair > .card { margin-top: 0; }
+.pair > .wide { grid-column: 1 / -1; }
 h3.above { margin: 22px 0 0; }
 table { border-collapse: collapse; width: auto; min-width: min(100%, 700px); font-variant-numeric: tabular-nums; }
 thead th { font-size: 12.5px; font-weight: 600; color: var(--dim); text-align: left; }

@@ -51,10 +51,12 @@ std::string DynamicWords(const ReportAnalysis& analysis, const RowAnalysis& row)
   const std::optional<PairedDifference> difference = CompareRows(row, *dynamic);
   if (!difference.has_value() || !dynamic->increase.has_value()) return "";
   const double change = AsIncrease(difference->mean_nats);
-  return absl::StrCat("Plain scales for each token (", Name(*dynamic), ") are at ",
-                      FormatIncrease(*dynamic->increase), ": this row is ",
-                      FormatShare(std::abs(change)), " ", change < 0 ? "better" : "worse", " (",
-                      SignificanceWords(*difference, WindowCount(row)), ").");
+  return absl::StrCat(
+      "Plain scales for each token (", Name(*dynamic), ") are at ",
+      FormatIncrease(*dynamic->increase),
+      dynamic->row->first_token == row.row->first_token ? "" : " against their own float row",
+      ": this row is ", FormatShare(std::abs(change)), " ", change < 0 ? "better" : "worse", " (",
+      SignificanceWords(*difference, WindowCount(row)), ").");
 }
 
 std::string OtherTextWords(const RowAnalysis& row) {
@@ -92,9 +94,9 @@ std::string TieWords(const ReportAnalysis& analysis, const RowAnalysis& row, boo
         (servable_only && !other.row->servable)) {
       continue;
     }
-    if (other.score.has_value() && row.score.has_value() && *other.score < *row.score) {
-      names.push_back(Name(other));
-    }
+    if (!other.score.has_value() || !row.score.has_value()) continue;
+    const double gain = *row.score - *other.score;
+    if (gain > 0 && gain < kTieNats) names.push_back(Name(other));
   }
   if (names.empty() || row.row->activations != "static") return "";
   return absl::StrCat(absl::StrJoin(names, ", "), names.size() == 1 ? " is" : " are",
@@ -134,6 +136,8 @@ std::vector<std::string> NamesWithIncrease(const ReportAnalysis& analysis, Predi
 // A row that was trained on text and beats float on the text of its domain only.
 std::string AdaptationWords(const RowAnalysis& row) {
   if (!row.increase.has_value() || *row.increase >= 0) return "";
+  const bool significant = row.against_float.has_value() && IsSignificant(*row.against_float);
+  if (!significant && -*row.increase < kTieNats) return "";
   const std::optional<double> elsewhere = MeanOtherIncrease(row);
   const bool control = row.row->method == "fp_clipped";
   const std::string gain = FormatShare(-*row.increase);
@@ -189,7 +193,15 @@ std::optional<Advice> ArtifactAdvice(const ReportAnalysis& analysis) {
   if (&chosen == analysis.best || &chosen == analysis.best_servable) {
     return Advice{situation, &chosen, {"The row that is recommended here."}};
   }
-  return AdviceFor(analysis, chosen, situation, false);
+  Advice advice = AdviceFor(analysis, chosen, situation, false);
+  const RowAnalysis* better = chosen.row->servable && analysis.best_servable != nullptr
+                                  ? analysis.best_servable
+                                  : analysis.best;
+  if (better != nullptr) {
+    advice.sentences.push_back(
+        absl::StrCat(Name(*better), " ranks higher here and is **recommended instead**."));
+  }
+  return advice;
 }
 
 std::vector<std::string> WarningWords(const ReportAnalysis& analysis) {

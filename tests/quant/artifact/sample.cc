@@ -9,7 +9,7 @@
 namespace sasq {
 namespace {
 
-constexpr int kWindowCount = 16;
+constexpr int kWindowCount = 12;
 constexpr int kWindowTokens = 2048;
 
 // A repeatable number of -1..1 that looks random.
@@ -37,7 +37,6 @@ TextResult SampleText(const std::string& text_name, int row_seed, double base, d
     sum += loss;
   }
   text.perplexity = std::exp(sum / window_count);
-  text.interval = PerplexityInterval(text.window_mean_loss);
   text.token_count = int64_t{scored_tokens} * window_count;
   return text;
 }
@@ -182,6 +181,7 @@ ComparisonRow SampleRow(std::string name, std::string method, std::string first_
   const int scored = first_token == "quantized" ? kWindowTokens - 1 : kWindowTokens - 2;
   const double base = first_token == "quantized" ? 17.224 : 17.155;
   row.text = SampleText("", seed, base, ratio, noise, kWindowCount, scored);
+  row.text.interval = PerplexityInterval(row.text.window_mean_loss);
   for (const OtherText& other : kOtherTexts) {
     row.other_texts.push_back(SampleText(other.name, seed, other.float_perplexity,
                                          std::pow(ratio, elsewhere), noise, kWindowCount / 2,

@@ -13,7 +13,7 @@ namespace sasq {
 ScalePack SamplePack(int layer_count);
 
 // A row whose windows lose log(`ratio`) nats more than those of the float row of its group, give or
-// take a repeatable `noise` per window. 16 windows; 8 of each other text, whose ratio is
+// take a repeatable `noise` per window. 12 windows; 6 of each other text, whose ratio is
 // ratio^`elsewhere`.
 ComparisonRow SampleRow(std::string name, std::string method, std::string first_token, double ratio,
                         double noise = 0.004, double elsewhere = 1.1);
