@@ -33,6 +33,8 @@ constexpr SpecFlag kSpecFlags[] = {
     {"--weight-bits", "recipe.weight_bits", "N", "Bits of weights, 4 to 8"},
     {"--max-float-flops", "recipe.sites.max_float_flops", "SHARE",
      "Leave the worst sites in float, up to this share of the arithmetic"},
+    {"--max-dynamic-flops", "recipe.sites.max_dynamic_flops", "SHARE",
+     "Give the worst sites one scale per token, up to this share of the arithmetic"},
     {"--steps", "recipe.training.step_count", "N", "Training steps"},
     {"--window-tokens", "recipe.training.window_tokens", "N", "Tokens of a training step"},
     {"--learning-rate", "recipe.training.learning_rate", "X", "Peak learning rate"},

@@ -110,7 +110,7 @@ void ApplyPreset(v1::Recipe& recipe) {
 
 bool IsMixed(const v1::SitePolicy& sites) {
   return sites.float_sites_size() > 0 || sites.dynamic_sites_size() > 0 ||
-         sites.max_float_flops() > 0;
+         sites.max_float_flops() > 0 || sites.max_dynamic_flops() > 0;
 }
 
 std::string ShortName(absl::string_view enum_name, absl::string_view prefix, char separator) {
@@ -308,6 +308,8 @@ class RecipeChecker {
     CheckPatterns("sites.float_sites", recipe_.sites().float_sites());
     CheckPatterns("sites.dynamic_sites", recipe_.sites().dynamic_sites());
     check_.Range<double>(Field("sites.max_float_flops"), recipe_.sites().max_float_flops(), 0, 1);
+    check_.Range<double>(Field("sites.max_dynamic_flops"), recipe_.sites().max_dynamic_flops(), 0,
+                         1);
   }
 
   void CompleteBits() {

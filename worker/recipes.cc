@@ -64,6 +64,10 @@ std::string DescribeRecipe(const v1::Recipe& recipe) {
     parts.push_back(absl::StrFormat("up to %g%% of the linears in float",
                                     100 * recipe.sites().max_float_flops()));
   }
+  if (recipe.sites().max_dynamic_flops() > 0) {
+    parts.push_back(absl::StrFormat("up to %g%% of the linears with dynamic scales",
+                                    100 * recipe.sites().max_dynamic_flops()));
+  }
   return absl::StrJoin(parts, "; ");
 }
 

@@ -6,16 +6,20 @@
 #include "common/status_macros.h"
 #include "quant/artifact/manifest.h"
 #include "quant/artifact/report_html.h"
+#include "quant/artifact/report_markdown.h"
 
 namespace sasq {
 
-absl::StatusOr<std::vector<NamedFile>> AssembleArtifact(const ScalePack& pack,
+absl::StatusOr<std::vector<NamedFile>> AssembleArtifact(const std::optional<ScalePack>& pack,
                                                         const Report& report) {
-  SASQ_ASSIGN_OR_RETURN(std::string scales, SerializeScalePack(pack));
   std::vector<NamedFile> files;
-  files.push_back({kScalePackFileName, std::move(scales)});
+  if (pack.has_value()) {
+    SASQ_ASSIGN_OR_RETURN(std::string scales, SerializeScalePack(*pack));
+    files.push_back({kScalePackFileName, std::move(scales)});
+  }
   files.push_back({kReportJsonFileName, ReportJson(report)});
   files.push_back({kReportHtmlFileName, ReportHtml(report)});
+  files.push_back({kReportMarkdownFileName, ReportMarkdown(report)});
 
   Manifest manifest;
   for (const NamedFile& file : files) {

@@ -2,6 +2,7 @@
 #ifndef SASQ_QUANT_ARTIFACT_ARTIFACT_H_
 #define SASQ_QUANT_ARTIFACT_ARTIFACT_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,10 @@ struct NamedFile {
   std::string content;
 };
 
-// scales.safetensors, report.json, report.html and manifest.json, in this order. INVALID_ARGUMENT
-// if the pack breaks a rule of scale_pack.h.
-absl::StatusOr<std::vector<NamedFile>> AssembleArtifact(const ScalePack& pack,
+// scales.safetensors where there is a pack (a comparison has none), report.json, report.html,
+// report.md and manifest.json, which lists the others, in this order. INVALID_ARGUMENT if the pack
+// breaks a rule of scale_pack.h.
+absl::StatusOr<std::vector<NamedFile>> AssembleArtifact(const std::optional<ScalePack>& pack,
                                                         const Report& report);
 
 }  // namespace sasq

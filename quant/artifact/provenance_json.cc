@@ -1,10 +1,41 @@
 #include "quant/artifact/provenance_json.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace sasq {
 
 using nlohmann::ordered_json;
+
+namespace {
+
+std::string Compact(const ordered_json& json) {
+  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+void AppendJson(const ordered_json& json, size_t indent, std::string& text) {
+  const auto is_simple = [](const ordered_json& item) { return item.is_primitive(); };
+  if (!json.is_structured() || json.empty() ||
+      (json.is_array() && std::all_of(json.begin(), json.end(), is_simple))) {
+    text += Compact(json);
+    return;
+  }
+  const std::string line = absl::StrCat("\n", std::string(indent + 2, ' '));
+  text += json.is_object() ? "{" : "[";
+  bool first = true;
+  for (const auto& [key, value] : json.items()) {
+    if (!first) text += ",";
+    first = false;
+    text += line;
+    if (json.is_object()) absl::StrAppend(&text, Compact(key), ": ");
+    AppendJson(value, indent + 2, text);
+  }
+  absl::StrAppend(&text, "\n", std::string(indent, ' '), json.is_object() ? "}" : "]");
+}
+
+}  // namespace
 
 ordered_json ProvenanceToJson(const Provenance& provenance) {
   ordered_json inputs = ordered_json::array();
@@ -24,7 +55,10 @@ ordered_json ProvenanceToJson(const Provenance& provenance) {
 }
 
 std::string JsonText(const ordered_json& json) {
-  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  std::string text;
+  AppendJson(json, 0, text);
+  text += '\n';
+  return text;
 }
 
 }  // namespace sasq

@@ -11,7 +11,8 @@ namespace sasq {
 // The form that manifest.h documents. A spec that is not a JSON object is null.
 nlohmann::ordered_json ProvenanceToJson(const Provenance& provenance);
 
-// Indented text with a newline at the end; bytes that are not UTF-8 become U+FFFD.
+// Indented text with a newline at the end, arrays of plain values on one line; bytes that are not
+// UTF-8 become U+FFFD.
 std::string JsonText(const nlohmann::ordered_json& json);
 
 }  // namespace sasq

@@ -1,5 +1,5 @@
-// The report of a job: every number that was measured. `report.json` is for programs, `report.html`
-// (report_html.h) shows the same to people.
+// The report of a job: every number that was measured. `report.json` is for programs; `report.html`
+// (report_html.h) and `report.md` (report_markdown.h) show the same to people.
 #ifndef SASQ_QUANT_ARTIFACT_REPORT_H_
 #define SASQ_QUANT_ARTIFACT_REPORT_H_
 
@@ -143,13 +143,24 @@ struct Report {
 // The float row that was scored on the same tokens as `row`, or null.
 const ComparisonRow* FloatRowFor(const Report& report, const ComparisonRow& row);
 
-// `report.json`: {"format_version": 1, "model", "dataset", "method", "first_token", "rows":
-// [{"method", "first_token", "perplexity", "perplexity_ratio" (to the float row scored on the same
-// tokens), "windows", "tokens", "seconds", "preparation_seconds", "window_mean_loss": [...]}],
-// "trainings": [{"method", "first_token", "step_loss": [...], "sites": [{"site", "initial_scale",
-// "trained_scale"}]}], "cost", "samples", "provenance"}. JSON has no infinity and no NaN: such a
-// figure is null, and a perplexity then has "perplexity_note" beside it. Bytes that are not UTF-8
-// are replaced by U+FFFD.
+// `report.json`: {"format_version": 2, "kind", "model", "dataset", "recipe" (the chosen row's name,
+// or null), "advice": {"serving" and "runtime": {"row" (a row's name or null), "words": [...]},
+// "warnings": [...]}, "rows": [...], "cost", "samples", "provenance"}. Of a row:
+//
+//   "name", "method", "first_token", "description", "activations", "activation_bits",
+//   "weight_bits", "servable", "failure" "perplexity", "perplexity_interval" ([low, high] or null),
+//   "perplexity_ratio" (to the float row scored on the same tokens, or null), "windows", "tokens",
+//   "window_mean_loss"; the same of each of "other_texts", with "name" "against_float":
+//   {"mean_nats", "interval", "p_value"}, paired over windows, or null "decode_perplexity",
+//   "kl_divergence", "top1_agreement", "generation" (each may be null), "kl_by_position",
+//   "top1_by_position", "tasks": [{"name", "questions", "accuracy", "normalized_accuracy"}]
+//   "float_flop_share", "cost" (RowCost's fields; "cpu_per_token_of_llm_qat" and
+//   "flops_per_token_of_llm_qat" or null; "joules" only where measured), "seconds" (evaluation),
+//   "preparation_seconds", "notes", "step_loss", "sites": [{"site", SiteReport's fields}]
+//
+// JSON has no infinity and no NaN: such a figure is null, and a perplexity then has
+// "perplexity_note" beside it. Bytes that are not UTF-8 are replaced by U+FFFD. `words` and
+// `warnings` carry the marks of report_format.h.
 std::string ReportJson(const Report& report);
 
 }  // namespace sasq

@@ -10,9 +10,9 @@ namespace sasq {
 
 inline constexpr char kReportHtmlFileName[] = "report.html";
 
-// The page: the comparison, what training did (loss by step, trained / initial scale by layer and
-// site), what it cost and where it comes from. No script, nothing loaded from elsewhere; all text
-// from outside is escaped.
+// The page: which method to use and why, the comparison, clipping and rounding apart, what training
+// did (loss by step, scales by layer, sites worth a look), what it cost and where it comes from. No
+// script, nothing loaded from elsewhere; all text from outside is escaped.
 std::string ReportHtml(const Report& report);
 
 }  // namespace sasq

@@ -11,9 +11,6 @@
 
 namespace sasq {
 
-// Escapes text for HTML and SVG, in elements and in quoted attributes.
-std::string EscapeHtml(absl::string_view text);
-
 // Loss by training step: each step (or the mean of a few, when there are many) as a dot, and the
 // running mean as a line. Losses that are not finite are left out. Empty if none is left.
 std::string LossPlot(const std::vector<double>& step_loss);
@@ -21,8 +18,25 @@ std::string LossPlot(const std::vector<double>& step_loss);
 // Trained / initial scale by layer for one kind of site, on a logarithmic axis from `low` to `high`
 // (low < 1 < high), with a stem from 1 to each value. Sites whose ratio is not finite and positive
 // are left out.
-std::string ScaleRatioPlot(const std::vector<SiteTraining>& sites, SiteKind kind, double low,
+std::string ScaleRatioPlot(const std::vector<SiteReport>& sites, SiteKind kind, double low,
                            double high);
+
+// How many calibration values have which magnitude, by octave (SiteReport::octave_counts), both
+// axes logarithmic; where the scale clips, and below which magnitude values round to zero. `bits`
+// is the width of the codes. Empty without counts.
+std::string MagnitudePlot(const SiteReport& site, int bits);
+
+// One line of a position plot.
+struct PositionLine {
+  std::string name;
+  std::vector<double> values;  // by equal parts of a window
+};
+
+// Values by position in the window, one line each in the classes `s0`, `s1`, ..., whose legend the
+// page writes; logarithmic if asked for. Values that are not finite (or not positive where the axis
+// is logarithmic) are left out. Empty if none is left.
+std::string PositionPlot(const std::vector<PositionLine>& lines, absl::string_view title,
+                         bool logarithmic);
 
 }  // namespace sasq
 

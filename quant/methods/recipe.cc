@@ -107,14 +107,17 @@ class Preparation {
                                            .without_first = rules.leading_tokens_float});
     for (size_t i = 0; i < scales.size(); ++i) rules.sites[i].scale = scales[i];
     SASQ_RETURN_IF_ERROR(ApplyNamedSites(recipe_.sites(), *result_.model, rules));
-    if (recipe_.sites().max_float_flops() <= 0) return absl::OkStatus();
-    FloatSiteSearch search;
+    if (recipe_.sites().max_float_flops() <= 0 && recipe_.sites().max_dynamic_flops() <= 0) {
+      return absl::OkStatus();
+    }
+    SiteSearch search;
     search.statistics = result_.statistics.get();
     search.windows = inputs_.store->windows();
     search.prefix = result_.prefix.get();
     search.max_float_flops = recipe_.sites().max_float_flops();
+    search.max_dynamic_flops = recipe_.sites().max_dynamic_flops();
     search.stop = inputs_.stop;
-    SASQ_ASSIGN_OR_RETURN(result_.float_gains, ApplyFloatBudget(result_.weights, search, rules));
+    SASQ_ASSIGN_OR_RETURN(result_.float_gains, ApplyBudgets(result_.weights, search, rules));
     return absl::OkStatus();
   }
 
@@ -164,7 +167,8 @@ class Preparation {
   }
 
   absl::Status MakeExecutors() {
-    result_.float_flop_share = FloatFlopShare(*result_.model, result_.rules);
+    result_.float_flop_share = FlopShare(*result_.model, result_.rules, SitePrecision::kFloat);
+    result_.dynamic_flop_share = FlopShare(*result_.model, result_.rules, SitePrecision::kDynamic);
     SASQ_ASSIGN_OR_RETURN(result_.executor, MakeQuantizedExecutor(result_.weights, result_.rules));
     QuantizationRules decode_rules = result_.rules;
     for (SiteRule& rule : decode_rules.sites) {

@@ -56,7 +56,8 @@ struct PreparedRecipe {
   // By site: what the loss gains with the site alone in float, in nats; none if it was not
   // measured.
   std::vector<std::optional<double>> float_gains;
-  double float_flop_share = 0;  // of the linears' arithmetic, 0..1
+  double float_flop_share = 0;    // of the linears' arithmetic, 0..1
+  double dynamic_flop_share = 0;  // the same with one scale per token
   // What the calibrations cost that this recipe needed, also where another recipe shared them.
   double calibration_wall_seconds = 0;
   double calibration_cpu_seconds = 0;

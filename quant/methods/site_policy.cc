@@ -56,7 +56,7 @@ absl::Status ApplyPattern(absl::string_view field, const std::string& pattern,
 // Mean loss of some windows.
 class LossMeter {
  public:
-  LossMeter(const std::shared_ptr<const QuantizedWeights>& weights, const FloatSiteSearch& search)
+  LossMeter(const std::shared_ptr<const QuantizedWeights>& weights, const SiteSearch& search)
       : weights_(weights), search_(search), loss_(weights->model()) {}
 
   absl::StatusOr<double> Measure(const QuantizationRules& rules) {
@@ -79,13 +79,13 @@ class LossMeter {
 
  private:
   const std::shared_ptr<const QuantizedWeights>& weights_;
-  const FloatSiteSearch& search_;
+  const SiteSearch& search_;
   NextTokenLoss loss_;
 };
 
 // Static sites, those with the worst expected error first. First tokens and the others are judged
 // apart: beside an outlier's energy the error of all other values looks small.
-std::vector<size_t> WorstSites(const FloatSiteSearch& search, const QuantizationRules& rules) {
+std::vector<size_t> WorstSites(const SiteSearch& search, const QuantizationRules& rules) {
   std::vector<std::pair<double, size_t>> sites;
   for (size_t i = 0; i < rules.sites.size(); ++i) {
     if (!IsStatic(rules.sites[i])) continue;
@@ -101,6 +101,18 @@ std::vector<size_t> WorstSites(const FloatSiteSearch& search, const Quantization
   for (const auto& [noise, site] : sites) worst.push_back(site);
   worst.resize(std::min(worst.size(), kTriedSites));
   return worst;
+}
+
+// Gives static sites that cost something `precision`, in their order, within the budget.
+void Spend(const Model& model, absl::Span<const std::pair<double, size_t>> by_cost,
+           SitePrecision precision, double max_flops, QuantizationRules& rules) {
+  double budget = max_flops - FlopShare(model, rules, precision);
+  for (const auto& [cost, site] : by_cost) {
+    const double share = SiteFlops(model, site) / AllFlops(model);
+    if (cost >= 0 || share > budget + 1e-9 || !IsStatic(rules.sites[site])) continue;
+    rules.sites[site] = {precision, 0};
+    budget -= share;
+  }
 }
 
 }  // namespace
@@ -127,16 +139,16 @@ absl::Status ApplyNamedSites(const v1::SitePolicy& policy, const Model& model,
   return absl::OkStatus();
 }
 
-double FloatFlopShare(const Model& model, const QuantizationRules& rules) {
+double FlopShare(const Model& model, const QuantizationRules& rules, SitePrecision precision) {
   double flops = 0;
   for (size_t i = 0; i < rules.sites.size(); ++i) {
-    if (rules.sites[i].precision == SitePrecision::kFloat) flops += SiteFlops(model, i);
+    if (rules.sites[i].precision == precision) flops += SiteFlops(model, i);
   }
   return flops / AllFlops(model);
 }
 
-absl::StatusOr<std::vector<std::optional<double>>> ApplyFloatBudget(
-    const std::shared_ptr<const QuantizedWeights>& weights, const FloatSiteSearch& search,
+absl::StatusOr<std::vector<std::optional<double>>> ApplyBudgets(
+    const std::shared_ptr<const QuantizedWeights>& weights, const SiteSearch& search,
     QuantizationRules& rules) {
   const Model& model = weights->model();
   QuantizationRules all_float = rules;
@@ -153,13 +165,8 @@ absl::StatusOr<std::vector<std::optional<double>>> ApplyFloatBudget(
     by_cost.push_back({-*costs[site] / SiteFlops(model, site), site});
   }
   std::sort(by_cost.begin(), by_cost.end());
-  double budget = search.max_float_flops - FloatFlopShare(model, rules);
-  for (const auto& [cost, site] : by_cost) {
-    const double share = SiteFlops(model, site) / AllFlops(model);
-    if (cost >= 0 || share > budget + 1e-9) continue;
-    rules.sites[site] = {SitePrecision::kFloat, 0};
-    budget -= share;
-  }
+  Spend(model, by_cost, SitePrecision::kFloat, search.max_float_flops, rules);
+  Spend(model, by_cost, SitePrecision::kDynamic, search.max_dynamic_flops, rules);
   return costs;
 }
 

@@ -28,25 +28,26 @@ bool MatchesPattern(absl::string_view pattern, absl::string_view name);
 absl::Status ApplyNamedSites(const v1::SitePolicy& policy, const Model& model,
                              QuantizationRules& rules);
 
-// The share of the linears' arithmetic at sites that `rules` leave in float (kFloat), 0..1.
-double FloatFlopShare(const Model& model, const QuantizationRules& rules);
+// The share of the linears' arithmetic at sites of one precision, 0..1.
+double FlopShare(const Model& model, const QuantizationRules& rules, SitePrecision precision);
 
-// What the search for float sites works on.
-struct FloatSiteSearch {
+// What the search for sites that are not static works on.
+struct SiteSearch {
   const ActivationStatistics* statistics = nullptr;
   absl::Span<const absl::Span<const int32_t>> windows;  // the loss is measured on the first two
   const KvCache* prefix = nullptr;
   double max_float_flops = 0;
+  double max_dynamic_flops = 0;
   std::stop_token stop;
 };
 
-// Leaves sites in float while their share of the arithmetic stays within the budget, those first
-// that cost the model most for their arithmetic. The cost of a site is measured: the loss of the
-// float model with that site alone quantized, less the loss of the float model. Only the sites with
-// the worst expected error are tried. Returns each site's cost in nats per token; none where it was
-// not measured.
-absl::StatusOr<std::vector<std::optional<double>>> ApplyFloatBudget(
-    const std::shared_ptr<const QuantizedWeights>& weights, const FloatSiteSearch& search,
+// Leaves sites in float, and then gives sites one scale per token, while their share of the
+// arithmetic stays within the two budgets; those first that cost the model most for their
+// arithmetic. The cost of a site is measured: the loss of the float model with that site alone
+// quantized, less the loss of the float model. Only the sites with the worst expected error are
+// tried. Returns each site's cost in nats per token; none where it was not measured.
+absl::StatusOr<std::vector<std::optional<double>>> ApplyBudgets(
+    const std::shared_ptr<const QuantizedWeights>& weights, const SiteSearch& search,
     QuantizationRules& rules);
 
 }  // namespace sasq

@@ -2,9 +2,8 @@
 // section 4: 576, 1536, 14336, ...). For the engine alone: whoever includes this includes LibTorch.
 //
 // H_n = H_m (x) H_b (a Kronecker product), where b is a power of two (Sylvester's construction, the
-// kernel of kernels/hadamard.h) and m an order that Paley's constructions give: q + 1 for a prime
-// q = 3 mod 4 (12, 20, 24, 44, ...) or 2 (q + 1) for a prime q = 1 mod 4 (12, 28, 36, ...).
-// R. E. A. C. Paley, "On orthogonal matrices", J. Math. Phys. 12 (1933).
+// kernel of kernels/hadamard.h) and m the smallest order that Paley's constructions give (paley.h:
+// 12, 20, 28, 36, 344, ...).
 #ifndef SASQ_QUANT_MODEL_HADAMARD_H_
 #define SASQ_QUANT_MODEL_HADAMARD_H_
 

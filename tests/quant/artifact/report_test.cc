@@ -9,8 +9,6 @@
 #include "common/sha256.h"
 #include "quant/artifact/artifact.h"
 #include "quant/artifact/manifest.h"
-#include "quant/artifact/report_html.h"
-#include "quant/artifact/report_plot.h"
 #include "tests/quant/artifact/sample.h"
 
 namespace sasq {
@@ -18,118 +16,126 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
-using ::testing::Not;
+
+const json& RowNamed(const json& report, const std::string& name) {
+  for (const json& row : report["rows"]) {
+    if (row["name"] == name) return row;
+  }
+  ADD_FAILURE() << "no row " << name;
+  return report["rows"][0];
+}
 
 TEST(ReportJsonTest, HasTheKeysThatScriptsRead) {
-  const json report = json::parse(ReportJson(SampleReport()));
+  const Report sample = SampleComparison();
+  const json report = json::parse(ReportJson(sample));
+  EXPECT_EQ(report["format_version"], 2);
+  EXPECT_EQ(report["kind"], "compare");
   EXPECT_EQ(report["model"], "Sample-135M <made up>");
   EXPECT_EQ(report["dataset"], "sample.test.raw & friends");
-  const json& row = report["rows"].at(1);
+  EXPECT_TRUE(report["recipe"].is_null());
+  const json& row = report["rows"].at(2);
+  EXPECT_EQ(row["name"], "rtn_dynamic");
   EXPECT_EQ(row["method"], "rtn_dynamic");
   EXPECT_EQ(row["first_token"], "quantized");
-  EXPECT_EQ(row["perplexity"], 17.9);
-  EXPECT_EQ(row["perplexity_ratio"], 17.9 / 17.2);
-  EXPECT_EQ(row["windows"], 4);
-  EXPECT_EQ(row["tokens"], 8188);
-  EXPECT_EQ(row["seconds"], 23.4);
-  EXPECT_EQ(row["window_mean_loss"].size(), 4u);
+  EXPECT_EQ(row["activations"], "dynamic");
+  EXPECT_EQ(row["servable"], true);
+  EXPECT_EQ(row["perplexity"], sample.rows[2].text.perplexity);
+  EXPECT_EQ(row["perplexity_interval"][1], sample.rows[2].text.interval->high);
+  // 1 + (ratio - 1): two roundings of a double.
+  EXPECT_NEAR(row["perplexity_ratio"].get<double>(),
+              sample.rows[2].text.perplexity / sample.rows[0].text.perplexity, 1e-15);
+  EXPECT_EQ(row["windows"], 12);
+  EXPECT_EQ(row["tokens"], 12 * 2047);
+  EXPECT_EQ(row["seconds"], 93.4);
+  EXPECT_EQ(row["window_mean_loss"].size(), 12u);
   EXPECT_FALSE(row.contains("perplexity_note"));
-  EXPECT_EQ(report["trainings"][0]["sites"][3]["site"], "layers.0.down_in");
+  EXPECT_GT(row["against_float"]["mean_nats"], 0.02);
+  EXPECT_LT(row["against_float"]["p_value"], 0.01);
+  EXPECT_EQ(row["other_texts"][1]["name"], "code");
+  EXPECT_GT(row["other_texts"][1]["perplexity_ratio"], 1.02);
+  EXPECT_EQ(row["tasks"][0]["questions"], 60);
+  EXPECT_EQ(row["generation"]["prompts"], 12);
+  EXPECT_EQ(row["kl_by_position"].size(), 16u);
+  const json& trained = RowNamed(report, "sasq");
+  EXPECT_EQ(trained["step_loss"].size(), 60u);
+  EXPECT_EQ(trained["sites"][3]["site"], "layers.0.down_in");
+  EXPECT_EQ(trained["sites"][3]["octave_counts"].size(), 26u);
+  EXPECT_EQ(trained["sites"][3]["outliers"][0]["position"], 0);
+  // 2.1 s for 256 tokens against 121 s for 7,680; 4 FLOPs a weight against 6.
+  EXPECT_NEAR(trained["cost"]["cpu_per_token_of_llm_qat"].get<double>(), 0.5207, 1e-4);
+  EXPECT_NEAR(trained["cost"]["flops_per_token_of_llm_qat"].get<double>(), 2.0 / 3, 1e-9);
+  EXPECT_TRUE(row["cost"]["cpu_per_token_of_llm_qat"].is_null());
+  EXPECT_EQ(report["advice"]["serving"]["row"], "sasq-serve");
+  EXPECT_EQ(report["advice"]["runtime"]["row"], "sasq-max");
+  EXPECT_GE(report["advice"]["warnings"].size(), 3u);
   EXPECT_EQ(report["provenance"]["spec"]["recipe"]["training"]["stepCount"], 60);
 }
 
-TEST(ReportJsonTest, ComparesWithTheFloatRowOnTheSameTokens) {
-  const json report = json::parse(ReportJson(SampleReport()));
-  EXPECT_EQ(report["rows"].at(7)["perplexity_ratio"], 18.1 / 17.1);
+TEST(ReportJsonTest, NamesTheChosenRow) {
+  EXPECT_EQ(json::parse(ReportJson(SampleReport()))["recipe"], "sasq");
+}
 
-  Report without_reference = SampleReport();
-  without_reference.rows.erase(without_reference.rows.begin() + 5);
-  const json rows = json::parse(ReportJson(without_reference))["rows"];
-  EXPECT_EQ(rows.at(6)["method"], "sasq");
-  EXPECT_TRUE(rows.at(6)["perplexity_ratio"].is_null());
+TEST(ReportJsonTest, ComparesWithTheFloatRowOnTheSameTokens) {
+  Report sample = SampleComparison();
+  const json report = json::parse(ReportJson(sample));
+  EXPECT_NEAR(RowNamed(report, "sasq.prefix")["perplexity_ratio"].get<double>(), 1.064, 0.02);
+
+  std::erase_if(sample.rows, [](const ComparisonRow& row) { return row.name == "fp.prefix"; });
+  const json without_reference = json::parse(ReportJson(sample));
+  const json& row = RowNamed(without_reference, "sasq.prefix");
+  EXPECT_TRUE(row["perplexity_ratio"].is_null());
+  EXPECT_TRUE(row["against_float"].is_null());
 }
 
 TEST(ReportJsonTest, FiguresThatJsonCannotSayAreNullWithANote) {
-  Report report = SampleReport();
-  report.rows[1].perplexity = std::numeric_limits<double>::quiet_NaN();
-  const json rows = json::parse(ReportJson(report))["rows"];
-  EXPECT_TRUE(rows[1]["perplexity"].is_null());
-  EXPECT_THAT(rows[1]["perplexity_note"].get<std::string>(), HasSubstr("not a number"));
-  EXPECT_TRUE(rows[2]["perplexity"].is_null());
-  EXPECT_THAT(rows[2]["perplexity_note"].get<std::string>(), HasSubstr("infinite"));
-  EXPECT_TRUE(rows[2]["perplexity_ratio"].is_null());
+  Report sample = SampleComparison();
+  sample.rows[2].text.perplexity = std::numeric_limits<double>::quiet_NaN();
+  const json report = json::parse(ReportJson(sample));
+  const json& nan_row = report["rows"][2];
+  EXPECT_TRUE(nan_row["perplexity"].is_null());
+  EXPECT_THAT(nan_row["perplexity_note"].get<std::string>(), HasSubstr("not a number"));
+  const json& infinite = RowNamed(report, "static_w4a4");
+  EXPECT_TRUE(infinite["perplexity"].is_null());
+  EXPECT_THAT(infinite["perplexity_note"].get<std::string>(), HasSubstr("infinite"));
+  EXPECT_TRUE(infinite["perplexity_ratio"].is_null());
+  const json& unmeasured = RowNamed(report, "spinquant");
+  EXPECT_TRUE(unmeasured["perplexity"].is_null());
+  EXPECT_EQ(unmeasured["perplexity_note"], "not measured");
+  EXPECT_TRUE(unmeasured["kl_divergence"].is_null());
+  EXPECT_THAT(unmeasured["failure"].get<std::string>(), HasSubstr("RMSNorm"));
 }
 
 TEST(ReportJsonTest, EnergyIsAbsentUnlessMeasured) {
-  Report report = SampleReport();
-  EXPECT_FALSE(json::parse(ReportJson(report))["cost"].contains("joules"));
-  report.cost.joules = 1234.5;
-  EXPECT_EQ(json::parse(ReportJson(report))["cost"]["joules"], 1234.5);
+  Report sample = SampleComparison();
+  const json without = json::parse(ReportJson(sample));
+  EXPECT_FALSE(without["cost"].contains("joules"));
+  EXPECT_FALSE(without["rows"][0]["cost"].contains("joules"));
+  sample.cost.joules = 1234.5;
+  sample.rows[0].cost.joules = 99.5;
+  const json with = json::parse(ReportJson(sample));
+  EXPECT_EQ(with["cost"]["joules"], 1234.5);
+  EXPECT_EQ(with["rows"][0]["cost"]["joules"], 99.5);
 }
 
 TEST(ReportJsonTest, BytesThatAreNotUtf8DoNotBreakIt) {
-  Report report = SampleReport();
+  Report report = SampleComparison();
   report.model = "caf\xe9";
+  report.rows[11].sites.front().outliers.front().text = "\xff\xc4";
   report.provenance.spec_json = "not json";
   const json parsed = json::parse(ReportJson(report));
   EXPECT_EQ(parsed["model"], "caf\xef\xbf\xbd");
   EXPECT_TRUE(parsed["provenance"]["spec"].is_null());
 }
 
-TEST(ReportHtmlTest, TextFromOutsideIsEscaped) {
-  Report report = SampleReport();
-  report.model = "<img src=x onerror='a'>";
-  report.dataset = "\"quoted\" & <b>bold</b>";
-  report.provenance.inputs[0].uri = "file:/<script>";
-  const std::string html = ReportHtml(report);
-  EXPECT_THAT(html, Not(HasSubstr("<script")));
-  EXPECT_THAT(html, Not(HasSubstr("<img")));
-  EXPECT_THAT(html, Not(HasSubstr("<b>")));
-  EXPECT_THAT(html, HasSubstr("&lt;img src=x onerror=&#39;a&#39;&gt;"));
-  EXPECT_THAT(html, HasSubstr("&quot;quoted&quot; &amp; &lt;b&gt;bold&lt;/b&gt;"));
-  EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(1)&lt;/script&gt;"));
-}
-
-TEST(ReportHtmlTest, ShowsEveryRowAndLoadsNothing) {
-  const std::string html = ReportHtml(SampleReport());
-  EXPECT_THAT(html, HasSubstr("17.900"));
-  EXPECT_THAT(html, HasSubstr("beyond range"));
-  EXPECT_THAT(html, HasSubstr("+44.77%"));  // 24.9 / 17.2
-  EXPECT_THAT(html, HasSubstr("not measurable on this machine"));
-  for (const char* loader :
-       {"http-equiv=\"refresh\"", "<link", "<iframe", "src=", "url(", "@import"}) {
-    EXPECT_THAT(html, Not(HasSubstr(loader)));
-  }
-}
-
-TEST(ReportHtmlTest, EmptyAndDegenerateReportsRender) {
-  EXPECT_THAT(ReportHtml(Report()), HasSubstr("</html>"));
-  Report report = SampleReport();
-  report.trainings[0].step_loss.assign(3, std::numeric_limits<double>::quiet_NaN());
-  report.trainings[0].sites = {{{0, SiteKind::kOIn}, 0.0f, 1.0f},
-                               {{1, SiteKind::kOIn}, 1.0f, 0.0f}};
-  report.trainings[1].step_loss = {2.5};
-  report.trainings[1].sites.clear();
-  const std::string html = ReportHtml(report);
-  EXPECT_THAT(html, Not(HasSubstr("nan\"")));
-  EXPECT_THAT(html, Not(HasSubstr("inf\"")));
-}
-
-TEST(ReportPlotTest, ManyStepsAreCondensed) {
-  std::vector<double> losses(100'000, 3.0);
-  losses.back() = 2.0;
-  EXPECT_LT(LossPlot(losses).size(), 40'000u);
-}
-
 TEST(ArtifactTest, ManifestNamesEveryFileByDigest) {
   const auto files = AssembleArtifact(SamplePack(2), SampleReport());
   ASSERT_TRUE(files.ok()) << files.status();
-  ASSERT_EQ(files->size(), 4u);
+  ASSERT_EQ(files->size(), 5u);
   EXPECT_EQ(files->back().file_name, "manifest.json");
   const json manifest = json::parse(files->back().content);
   EXPECT_EQ(manifest["format_version"], 1);
-  ASSERT_EQ(manifest["files"].size(), 3u);
-  for (size_t i = 0; i < 3; ++i) {
+  ASSERT_EQ(manifest["files"].size(), 4u);
+  for (size_t i = 0; i < 4; ++i) {
     const json& entry = manifest["files"][i];
     EXPECT_EQ(entry["file_name"], (*files)[i].file_name);
     EXPECT_EQ(entry["sha256"], Sha256Hex((*files)[i].content));
@@ -140,15 +146,25 @@ TEST(ArtifactTest, ManifestNamesEveryFileByDigest) {
   EXPECT_EQ(manifest["provenance"]["inputs"][0]["role"], "model");
 }
 
+TEST(ArtifactTest, AComparisonHasNoPack) {
+  const auto files = AssembleArtifact(std::nullopt, SampleComparison());
+  ASSERT_TRUE(files.ok()) << files.status();
+  std::vector<std::string> names;
+  for (const NamedFile& file : *files) names.push_back(file.file_name);
+  EXPECT_THAT(names,
+              testing::ElementsAre("report.json", "report.html", "report.md", "manifest.json"));
+  EXPECT_EQ(json::parse(files->back().content)["files"].size(), 3u);
+}
+
 TEST(ArtifactTest, MeasuredFiguresStayOutOfPackAndManifestText) {
   Report slower = SampleReport();
   slower.cost.wall_seconds *= 2;
   for (ComparisonRow& row : slower.rows) row.evaluation_seconds += 1;
   const auto one = AssembleArtifact(SamplePack(2), SampleReport()).value();
   const auto two = AssembleArtifact(SamplePack(2), slower).value();
-  EXPECT_EQ(one[0].content, two[0].content);
-  json first = json::parse(one[3].content);
-  json second = json::parse(two[3].content);
+  EXPECT_EQ(one.front().content, two.front().content);
+  json first = json::parse(one.back().content);
+  json second = json::parse(two.back().content);
   for (json* manifest : {&first, &second}) {
     for (json& file : (*manifest)["files"]) {
       if (file["reproducible"] == false) {

@@ -1,26 +1,40 @@
-// Writes the sample artifact into a folder: for the Python tests, and for looking at the page.
+// Writes the sample artifact into a folder, and that of a comparison into its folder `comparison`:
+// for the Python tests, and for looking at the page.
 #include <cstdio>
+#include <filesystem>
+#include <optional>
 
 #include "common/file.h"
+#include "common/status_macros.h"
 #include "quant/artifact/artifact.h"
 #include "tests/quant/artifact/sample.h"
+
+namespace {
+
+absl::Status Write(const std::string& folder, const std::optional<sasq::ScalePack>& pack,
+                   const sasq::Report& report) {
+  SASQ_ASSIGN_OR_RETURN(const std::vector<sasq::NamedFile> files,
+                        sasq::AssembleArtifact(pack, report));
+  std::filesystem::create_directories(folder);
+  for (const sasq::NamedFile& file : files) {
+    SASQ_RETURN_IF_ERROR(sasq::WriteFileDurably(folder + "/" + file.file_name, file.content));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) {
     std::fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
     return 2;
   }
-  auto files = sasq::AssembleArtifact(sasq::SamplePack(3), sasq::SampleReport());
-  if (!files.ok()) {
-    std::fprintf(stderr, "%s\n", files.status().ToString().c_str());
+  absl::Status status = Write(argv[1], sasq::SamplePack(3), sasq::SampleReport());
+  status.Update(
+      Write(std::string(argv[1]) + "/comparison", std::nullopt, sasq::SampleComparison()));
+  if (!status.ok()) {
+    std::fprintf(stderr, "%s\n", status.ToString().c_str());
     return 1;
-  }
-  for (const sasq::NamedFile& file : *files) {
-    const std::string path = std::string(argv[1]) + "/" + file.file_name;
-    if (absl::Status status = sasq::WriteFileDurably(path, file.content); !status.ok()) {
-      std::fprintf(stderr, "%s\n", status.ToString().c_str());
-      return 1;
-    }
   }
   return 0;
 }

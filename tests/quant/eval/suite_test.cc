@@ -1,6 +1,6 @@
 // The project's own tasks and prompts: they are well-formed, and a real model answers them. The
 // second part is skipped unless SASQ_MODEL_DIR names the folder of SmolLM2-135M-Instruct; it takes
-// about two minutes on one core.
+// about half a minute on one core.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -85,8 +85,9 @@ TEST_F(RealModelSuiteTest, AnswersPartOfTheQuestions) {
     // Guessing gives 0.25 +- 0.07; a model that knows everything tells no methods apart.
     EXPECT_GT(reference.accuracy, 0.45) << name;
     EXPECT_LT(reference.accuracy, 1) << name;
-    // Dynamic INT8 changes the perplexity by a few percent: a few close calls of 40 may turn.
-    EXPECT_NEAR(dynamic.accuracy, reference.accuracy, 0.101) << name;
+    // Dynamic INT8 moves the distances between choices by 0.4 nats in the mean: of 40 questions the
+    // few whose two best choices lie that near to each other may turn.
+    EXPECT_NEAR(dynamic.accuracy, reference.accuracy, 5.5 / 40) << name;
   }
 }
 

@@ -54,7 +54,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, HadamardTest,
 // Of sizes whose whole matrix is too much for a test: rows of it, and their products.
 TEST(LargeHadamardTest, RowsAreOrthogonalAndOfSigns) {
   constexpr int64_t kRows = 64;
-  for (const int64_t size : {8960, 14336, 16384}) {
+  for (const int64_t size : {8960, 11008, 14336, 16384}) {
     SCOPED_TRACE(size);
     const at::Tensor units = at::eye(size).slice(0, 3, size, size / kRows);
     const at::Tensor rows = Hadamard::Create(size).value()->Apply(units);
