@@ -29,8 +29,9 @@ constexpr char kFooter[] =
     "  sasq submit --model /models/smollm2 --train-text train.txt --eval-text test.txt --wait";
 
 constexpr char kSpecFooter[] =
-    "METHOD: fp, rtn_dynamic, static_absmax, static_mse or sasq. --baseline may be repeated;\n"
-    ":float keeps the first token in floating point.\n"
+    "METHOD: fp, rtn_dynamic, static_absmax, static_percentile, static_mse, smoothquant, quarot,\n"
+    "spinquant, llm_qat, sasq, fp_clipped, or a preset: sasq_serve, sasq_max. --baseline may be\n"
+    "repeated; :float keeps the first token in floating point, :prefix a cached prefix.\n"
     "Flags override the fields of --spec. Example of a spec file:\n"
     "  model: {uri: /models/smollm2}\n"
     "  training_text: {uri: wiki.valid.tokens}\n"

@@ -133,6 +133,15 @@ Table ComparisonTable(const v1::Job& job) {
   return table;
 }
 
+std::string FailureLines(const v1::Job& job) {
+  std::string lines;
+  for (const v1::ReportRow& row : job.rows()) {
+    if (row.failure().empty()) continue;
+    absl::StrAppend(&lines, CleanLine(row.name()), ": ", CleanLine(row.failure()), "\n");
+  }
+  return lines;
+}
+
 std::string DescribeRow(const v1::Job& job, const v1::ReportRow& row) {
   std::string text = absl::StrCat(CleanLine(row.name()), ": ");
   if (row.perplexity() > 0) {

@@ -16,10 +16,14 @@ double RatioToFloat(const v1::Job& job, const v1::ReportRow& row);
 // Whether a row is that of the job's own recipe rather than of a baseline.
 bool IsRecipeRow(const v1::Job& job, const v1::ReportRow& row);
 
-// One row for each ReportRow, those scored on the same tokens together.
+// One row for each ReportRow, those scored on the same tokens together. Columns that no row has
+// anything to say in are left out.
 Table ComparisonTable(const v1::Job& job);
 
-// `static_mse, first token float: perplexity 19.290, 1.128 x fp, 12.1s`.
+// A line for each row that is not what was asked for: its name and why.
+std::string FailureLines(const v1::Job& job);
+
+// `static_mse: perplexity 19.290, 1.128 x fp, 12.1s`, and why it is not what was asked for.
 std::string DescribeRow(const v1::Job& job, const v1::ReportRow& row);
 
 }  // namespace sasq

@@ -7,9 +7,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/enum_names.h"
+#include "client/nearest_name.h"
 #include "common/status_macros.h"
 
 namespace sasq {
@@ -134,11 +136,15 @@ std::vector<std::string> FieldNames(const google::protobuf::Descriptor* type) {
 absl::Status ParseRecipe(absl::string_view text, v1::Recipe* recipe) {
   const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
   const absl::StatusOr<int> preset = ParseEnum(v1::Preset_descriptor(), parts[0]);
+  const absl::StatusOr<int> method = ParseEnum(v1::Method_descriptor(), parts[0]);
   if (preset.ok()) {
     recipe->set_preset(static_cast<v1::Preset>(*preset));
+  } else if (method.ok()) {
+    recipe->set_method(static_cast<v1::Method>(*method));
   } else {
-    SASQ_ASSIGN_OR_RETURN(const int method, ParseEnum(v1::Method_descriptor(), parts[0]));
-    recipe->set_method(static_cast<v1::Method>(method));
+    std::vector<std::string> names = ShortEnumNames(v1::Method_descriptor());
+    for (std::string& name : ShortEnumNames(v1::Preset_descriptor())) names.push_back(name);
+    return Wanted(parts[0], absl::StrCat(absl::StrJoin(names, ", "), DidYouMean(parts[0], names)));
   }
   if (parts.size() == 1) return absl::OkStatus();
   SASQ_ASSIGN_OR_RETURN(const int first_token, ParseEnum(v1::FirstToken_descriptor(), parts[1]));

@@ -85,6 +85,8 @@ class SpecReader {
       const std::string entry_path = absl::StrFormat("%s[%d]", path, i);
       if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
         ReadMessage(node[i], entry_path, message->GetReflection()->AddMessage(message, field));
+      } else if (node[i].IsNull()) {
+        Report(node[i], entry_path, "has no value; give one or remove it");
       } else if (!node[i].IsScalar()) {
         Report(node[i], entry_path, "is a list or a mapping, want a single value");
       } else if (const absl::Status status = AddScalar(message, field, node[i].Scalar());

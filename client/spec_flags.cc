@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/spec_fields.h"
 #include "client/spec_file.h"
@@ -55,15 +56,16 @@ constexpr SpecFlag kSpecFlags[] = {
     {"--seed", "seed", "N", "Seed of every random choice"},
 };
 
-// Replaces `texts` if the command line has any.
-void ReadNamedTexts(const char* flag, const std::vector<std::string>& arguments,
-                    google::protobuf::RepeatedPtrField<v1::NamedText>& texts,
-                    std::vector<FieldViolation>& problems) {
-  if (!arguments.empty()) texts.Clear();
+// The texts that a flag names.
+google::protobuf::RepeatedPtrField<v1::NamedText> ReadNamedTexts(
+    const char* flag, const std::vector<std::string>& arguments,
+    std::vector<FieldViolation>& problems) {
+  google::protobuf::RepeatedPtrField<v1::NamedText> texts;
   for (const std::string& argument : arguments) {
     const absl::Status status = ParseNamedText(argument, texts.Add());
     if (!status.ok()) problems.push_back({flag, std::string(status.message())});
   }
+  return texts;
 }
 
 }  // namespace
@@ -79,6 +81,12 @@ absl::StatusOr<v1::JobSpec> BuildSpec(const SpecArguments& arguments) {
   for (const SpecFlag& flag : kSpecFlags) {
     const auto value = arguments.values.find(flag.flag);
     if (value == arguments.values.end()) continue;
+    if (arguments.compare && absl::StartsWith(flag.path, "recipe.")) {
+      problems.push_back({flag.flag,
+                          "is about the one recipe of `submit`; a comparison has --baseline, or "
+                          "`baselines` with options in a spec file"});
+      continue;
+    }
     const absl::Status status = SetFieldAt(&spec, flag.path, value->second);
     if (!status.ok()) problems.push_back({flag.flag, std::string(status.message())});
   }
@@ -87,9 +95,14 @@ absl::StatusOr<v1::JobSpec> BuildSpec(const SpecArguments& arguments) {
     const absl::Status status = ParseRecipe(baseline, spec.add_baselines());
     if (!status.ok()) problems.push_back({"--baseline", std::string(status.message())});
   }
-  ReadNamedTexts("--other-text", arguments.other_texts,
-                 *spec.mutable_evaluation()->mutable_other_texts(), problems);
-  ReadNamedTexts("--task", arguments.tasks, *spec.mutable_evaluation()->mutable_tasks(), problems);
+  if (!arguments.other_texts.empty()) {
+    *spec.mutable_evaluation()->mutable_other_texts() =
+        ReadNamedTexts("--other-text", arguments.other_texts, problems);
+  }
+  if (!arguments.tasks.empty()) {
+    *spec.mutable_evaluation()->mutable_tasks() =
+        ReadNamedTexts("--task", arguments.tasks, problems);
+  }
   if (arguments.compare) spec.set_kind(v1::JOB_KIND_COMPARE);
   // Options without a method mean the default one, which the service asks for by name.
   const v1::Recipe& recipe = spec.recipe();

@@ -58,6 +58,7 @@ class Checker {
       if (!IsRowName(rows[i].name(), kMaxRowNameBytes)) {
         Add(absl::StrCat(field, "[", i, "].name"), "is not the name of a recipe");
       }
+      Size(absl::StrCat(field, "[", i, "].failure"), rows[i].failure(), kMaxFailureBytes);
     }
   }
 

@@ -108,34 +108,58 @@ void ApplyPreset(v1::Recipe& recipe) {
   }
 }
 
+bool IsMixed(const v1::SitePolicy& sites) {
+  return sites.float_sites_size() > 0 || sites.dynamic_sites_size() > 0 ||
+         sites.max_float_flops() > 0 || sites.max_dynamic_flops() > 0;
+}
+
 std::string ShortName(absl::string_view enum_name, absl::string_view prefix, char separator) {
   std::string name = absl::AsciiStrToLower(absl::StripPrefix(enum_name, prefix));
   return absl::StrReplaceAll(name, {{"_", std::string(1, separator)}});
 }
 
-// The preset or the method, and what differs from their defaults.
-std::string DefaultName(const v1::Recipe& recipe, const MethodOptions& options) {
-  if (recipe.preset() != v1::PRESET_UNSPECIFIED) {
-    return ShortName(v1::Preset_Name(recipe.preset()), "PRESET_", '-');
+// What the preset or the method says by itself, as far as names tell it.
+v1::Recipe Usual(const v1::Recipe& recipe, const MethodOptions& options) {
+  v1::Recipe usual;
+  usual.set_preset(recipe.preset());
+  ApplyPreset(usual);
+  if (usual.first_token() == v1::FIRST_TOKEN_UNSPECIFIED) {
+    usual.set_first_token(v1::FIRST_TOKEN_QUANTIZED);
   }
-  std::string name = ShortName(v1::Method_Name(recipe.method()), "METHOD_", '_');
-  if (recipe.first_token() == v1::FIRST_TOKEN_FLOAT) name += "-first-token-float";
-  if (recipe.first_token() == v1::FIRST_TOKEN_PREFIX) name += "-prefix";
-  if (recipe.activations() != options.activations) {
+  usual.set_activations(options.activations);
+  if (usual.rotation() == v1::ROTATION_UNSPECIFIED) usual.set_rotation(options.rotation);
+  usual.set_scale_rule(options.scale_rule);
+  return usual;
+}
+
+// The preset or the method, and what differs from what it says by itself.
+std::string DefaultName(const v1::Recipe& recipe, const v1::Recipe& usual) {
+  std::string name = recipe.preset() != v1::PRESET_UNSPECIFIED
+                         ? ShortName(v1::Preset_Name(recipe.preset()), "PRESET_", '-')
+                         : ShortName(v1::Method_Name(recipe.method()), "METHOD_", '_');
+  if (recipe.first_token() != usual.first_token()) {
+    name += recipe.first_token() == v1::FIRST_TOKEN_FLOAT    ? "-first-token-float"
+            : recipe.first_token() == v1::FIRST_TOKEN_PREFIX ? "-prefix"
+                                                             : "-first-token-quantized";
+  }
+  if (recipe.activations() != usual.activations()) {
     absl::StrAppend(&name, "-",
                     ShortName(v1::Activations_Name(recipe.activations()), "ACTIVATIONS_", '-'));
   }
-  if (recipe.rotation() != options.rotation) {
+  if (recipe.rotation() != usual.rotation()) {
     name += recipe.rotation() == v1::ROTATION_ONLINE   ? "-hadamard"
             : recipe.rotation() == v1::ROTATION_FOLDED ? "-rotated"
                                                        : "-unrotated";
   }
   if (recipe.has_smoothing() && recipe.method() != v1::METHOD_SMOOTHQUANT) name += "-smoothed";
-  if (recipe.scale_rule() != options.scale_rule && recipe.activations() == v1::ACTIVATIONS_STATIC) {
+  if (recipe.scale_rule() != usual.scale_rule() &&
+      recipe.activations() == v1::ACTIVATIONS_STATIC) {
     absl::StrAppend(&name, "-",
                     ShortName(v1::ScaleRule_Name(recipe.scale_rule()), "SCALE_RULE_", '-'));
   }
-  if (recipe.has_sites()) name += "-mixed";
+  if (recipe.sites().SerializeAsString() != usual.sites().SerializeAsString()) {
+    name += IsMixed(recipe.sites()) ? "-mixed" : "-all-static";
+  }
   if (recipe.activation_bits() != kDefaultBits) {
     absl::StrAppend(&name, "-a", recipe.activation_bits());
   }
@@ -157,6 +181,12 @@ class RecipeChecker {
     }
     ApplyPreset(recipe_);
     if (!CheckMethod()) return;
+    if (recipe_.preset() != v1::PRESET_UNSPECIFIED && recipe_.method() != v1::METHOD_SASQ) {
+      check_.Add(Field("method"), absl::StrCat("is ", v1::Method_Name(recipe_.method()), ", but ",
+                                               v1::Preset_Name(recipe_.preset()),
+                                               " stands for METHOD_SASQ; leave one of them out"));
+      return;
+    }
     options_ = OptionsOf(recipe_.method());
     CompleteFirstToken();
     CompleteActivations();
@@ -339,10 +369,16 @@ class RecipeChecker {
 
   void CompleteName() {
     if (recipe_.name().empty()) {
-      recipe_.set_name(DefaultName(recipe_, options_));
+      recipe_.set_name(DefaultName(recipe_, Usual(recipe_, options_)));
+      if (recipe_.name().size() > kMaxNameBytes) {
+        check_.Add(Field("name"),
+                   absl::StrCat("is empty, which stands for \"", recipe_.name(), "\", longer than ",
+                                kMaxNameBytes, " bytes; name the row"));
+      }
     } else if (!IsRowName(recipe_.name(), kMaxNameBytes)) {
       check_.Add(Field("name"), absl::StrCat("is \"", recipe_.name(), "\", want 1..", kMaxNameBytes,
-                                             " of a-z, 0-9, `_`, `-` and `.`"));
+                                             " of a-z, 0-9, `_`, `-` and `.`, the first of them a "
+                                             "letter or digit"));
     }
   }
 

@@ -4,7 +4,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
-#include <cmath>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -35,10 +35,13 @@ void CompleteText(absl::string_view field, v1::TextSource& text, FieldChecker& c
 
 bool IsComparison(const v1::JobSpec& spec) { return spec.kind() == v1::JOB_KIND_COMPARE; }
 
-void AddBaseline(v1::Method method, v1::FirstToken first_token, v1::JobSpec& spec) {
-  v1::Recipe* added = spec.add_baselines();
-  added->set_method(method);
-  added->set_first_token(first_token);
+// Adds a row that treats the first token as `like` does.
+void AddBaseline(v1::Method method, const v1::Recipe& like, v1::JobSpec& spec) {
+  v1::Recipe added;
+  added.set_method(method);
+  added.set_first_token(like.first_token());
+  *added.mutable_prefix_tokens() = like.prefix_tokens();
+  *spec.add_baselines() = std::move(added);
 }
 
 // What is measured where the spec names nothing.
@@ -46,7 +49,7 @@ void AddDefaultBaselines(v1::JobSpec& spec) {
   if (!IsComparison(spec)) {
     for (v1::Method method :
          {v1::METHOD_FP, v1::METHOD_RTN_DYNAMIC, v1::METHOD_STATIC_ABSMAX, v1::METHOD_STATIC_MSE}) {
-      AddBaseline(method, spec.recipe().first_token(), spec);
+      AddBaseline(method, spec.recipe(), spec);
     }
     return;
   }
@@ -54,26 +57,55 @@ void AddDefaultBaselines(v1::JobSpec& spec) {
                             v1::METHOD_STATIC_PERCENTILE, v1::METHOD_STATIC_MSE,
                             v1::METHOD_SMOOTHQUANT, v1::METHOD_QUAROT, v1::METHOD_SPINQUANT,
                             v1::METHOD_LLM_QAT, v1::METHOD_SASQ, v1::METHOD_FP_CLIPPED}) {
-    AddBaseline(method, v1::FIRST_TOKEN_QUANTIZED, spec);
+    spec.add_baselines()->set_method(method);
   }
   spec.add_baselines()->set_preset(v1::PRESET_SASQ_SERVE);
   spec.add_baselines()->set_preset(v1::PRESET_SASQ_MAX);
 }
 
-// Every row has a float row that is scored on the same tokens.
-void AddFloatRows(v1::JobSpec& spec, FieldChecker& check) {
-  std::set<v1::FirstToken> used, has_float_row;
+// Rows after a prefix share one float row, and so its tokens.
+void CheckPrefixes(const v1::JobSpec& spec, FieldChecker& check) {
+  const v1::Recipe* first = nullptr;
+  const auto look = [&](absl::string_view field, const v1::Recipe& recipe) {
+    if (recipe.first_token() != v1::FIRST_TOKEN_PREFIX) return;
+    if (first == nullptr) first = &recipe;
+    const auto& tokens = recipe.prefix_tokens();
+    if (!std::equal(tokens.begin(), tokens.end(), first->prefix_tokens().begin(),
+                    first->prefix_tokens().end())) {
+      check.Add(absl::StrCat(field, ".prefix_tokens"),
+                "differ from those of an earlier recipe; a job has one prefix");
+    }
+  };
+  look("spec.recipe", spec.recipe());
+  for (int i = 0; i < spec.baselines_size(); ++i) {
+    look(absl::StrCat("spec.baselines[", i, "]"), spec.baselines(i));
+  }
+}
+
+// Every row has a float row that is scored on the same tokens. `names`: of the rows so far.
+void AddFloatRows(std::set<std::string> names, v1::JobSpec& spec, FieldChecker& check) {
+  std::map<v1::FirstToken, v1::Recipe> used;
+  std::set<v1::FirstToken> has_float_row;
   const auto note = [&](const v1::Recipe& recipe) {
-    used.insert(recipe.first_token());
+    used.emplace(recipe.first_token(), recipe);
     if (recipe.method() == v1::METHOD_FP) has_float_row.insert(recipe.first_token());
   };
   if (spec.has_recipe()) note(spec.recipe());
   for (const v1::Recipe& recipe : spec.baselines()) note(recipe);
-  for (const v1::FirstToken first_token : used) {
+  for (const auto& [first_token, recipe] : used) {
     if (has_float_row.count(first_token) > 0) continue;
-    AddBaseline(v1::METHOD_FP, first_token, spec);
-    CompleteRecipe(absl::StrCat("spec.baselines[", spec.baselines_size() - 1, "]"),
-                   *spec.mutable_baselines(spec.baselines_size() - 1), check);
+    AddBaseline(v1::METHOD_FP, recipe, spec);
+    v1::Recipe& added = *spec.mutable_baselines(spec.baselines_size() - 1);
+    CompleteRecipe(absl::StrCat("spec.baselines[", spec.baselines_size() - 1, "]"), added, check);
+    if (!names.insert(added.name()).second) {
+      check.Add("spec.baselines", absl::StrCat("need a float row called \"", added.name(),
+                                               "\", as another row is; rename that one"));
+    }
+  }
+  if (spec.baselines_size() > kMaxBaselines) {
+    check.Add("spec.baselines", absl::StrCat("have ", spec.baselines_size(),
+                                             " entries with their float rows, want at most ",
+                                             kMaxBaselines));
   }
 }
 
@@ -103,7 +135,9 @@ void CompleteBaselines(v1::JobSpec& spec, FieldChecker& check) {
     if (said || is_new) *kept.Add() = baseline;
   }
   *spec.mutable_baselines() = std::move(kept);
-  AddFloatRows(spec, check);
+  if (!check.violations().empty()) return;
+  CheckPrefixes(spec, check);
+  AddFloatRows(std::move(names), spec, check);
 }
 
 void CompleteNamedTexts(absl::string_view field, int max_count,
@@ -120,7 +154,7 @@ void CompleteNamedTexts(absl::string_view field, int max_count,
     if (!IsRowName(text.name(), kMaxTextNameBytes)) {
       check.Add(absl::StrCat(entry, ".name"),
                 absl::StrCat("is \"", text.name(), "\", want 1..", kMaxTextNameBytes,
-                             " of a-z, 0-9, `_`, `-` and `.`"));
+                             " of a-z, 0-9, `_`, `-` and `.`, the first of them a letter or digit"));
     } else if (!names.insert(text.name()).second) {
       check.Add(absl::StrCat(entry, ".name"), absl::StrCat("is ", text.name(), " a second time"));
     }

@@ -34,6 +34,7 @@ void PrintResult(const CommandContext& context, const v1::Job& job) {
   } else if (job.rows_size() > 0) {
     if (console.out.is_terminal()) console.out.Write("\n");  // apart from the progress above
     console.out.Write(ComparisonTable(job).Render(console.out.style(), console.out.Width()));
+    console.out.Write(FailureLines(job));
   }
   if (job.state() == v1::JOB_STATE_SUCCEEDED) {
     console.Note(absl::StrCat(job.name(), " succeeded in ", DurationText(RunTime(job)),

@@ -53,6 +53,16 @@ std::string DescribeRecipe(const v1::Recipe& recipe) {
   if (recipe.sites().max_float_flops() > 0) {
     parts.push_back(absl::StrCat("up to ", 100 * recipe.sites().max_float_flops(), "% in float"));
   }
+  if (recipe.sites().max_dynamic_flops() > 0) {
+    parts.push_back(
+        absl::StrCat("up to ", 100 * recipe.sites().max_dynamic_flops(), "% dynamic"));
+  }
+  if (recipe.sites().float_sites_size() > 0) {
+    parts.push_back(absl::StrCat("float: ", absl::StrJoin(recipe.sites().float_sites(), " ")));
+  }
+  if (recipe.sites().dynamic_sites_size() > 0) {
+    parts.push_back(absl::StrCat("dynamic: ", absl::StrJoin(recipe.sites().dynamic_sites(), " ")));
+  }
   if (recipe.activation_bits() > 0 && recipe.activation_bits() < 8) {
     parts.push_back(absl::StrCat(recipe.activation_bits(), "-bit activations"));
   }
@@ -68,6 +78,20 @@ std::string DescribeRecipe(const v1::Recipe& recipe) {
 std::string DescribeWindows(int windows, int tokens) {
   return absl::StrCat(windows == 0 ? "all windows" : absl::StrCat(windows), " x ", tokens,
                       " tokens");
+}
+
+std::string DescribeEvaluation(const v1::EvaluationOptions& evaluation) {
+  std::string text = DescribeWindows(evaluation.window_count(), evaluation.window_tokens());
+  if (evaluation.stride_tokens() > 0 && evaluation.stride_tokens() < evaluation.window_tokens()) {
+    absl::StrAppend(&text, ", one every ", evaluation.stride_tokens());
+  }
+  if (evaluation.decode_window_count() > 0) {
+    absl::StrAppend(&text, "; ", evaluation.decode_window_count(), " decoded");
+  }
+  if (evaluation.agreement_window_count() > 0) {
+    absl::StrAppend(&text, "; ", evaluation.agreement_window_count(), " compared with fp");
+  }
+  return text;
 }
 
 std::string Ago(const google::protobuf::Timestamp& time, absl::Time now) {
@@ -94,8 +118,7 @@ KeyValues DescribeSpec(const v1::JobSpec& spec) {
                                                     spec.calibration().window_tokens())});
   }
   if (spec.evaluation().window_tokens() > 0) {
-    pairs.push_back({"evaluation", DescribeWindows(spec.evaluation().window_count(),
-                                                   spec.evaluation().window_tokens())});
+    pairs.push_back({"evaluation", DescribeEvaluation(spec.evaluation())});
   }
   for (const v1::NamedText& text : spec.evaluation().other_texts()) {
     pairs.push_back({"other text", absl::StrCat(text.name(), ": ", DescribeText(text.text()))});

@@ -34,8 +34,12 @@ absl::StatusOr<v1::ListJobsResponse> ListUpTo(ServiceClient& client, v1::ListJob
   return all;
 }
 
-// The perplexity of the job's own recipe with its ratio to the float model, once measured.
+// The perplexity of the job's own recipe with its ratio to the float model, once measured; of a
+// comparison the number of rows.
 std::string ResultText(const v1::Job& job) {
+  if (job.spec().kind() == v1::JOB_KIND_COMPARE && job.rows_size() > 0) {
+    return absl::StrCat(job.rows_size(), job.rows_size() == 1 ? " row" : " rows");
+  }
   for (const v1::ReportRow& row : job.rows()) {
     if (!IsRecipeRow(job, row)) continue;
     const double ratio = RatioToFloat(job, row);

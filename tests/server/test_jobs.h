@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/uid.h"
 #include "sasq/dispatch/v1/dispatch_service.pb.h"
 #include "sasq/v1/job_spec.pb.h"
@@ -59,6 +61,7 @@ inline dispatch::v1::RegisterWorkerRequest WorkerNamed(
 
 inline v1::ReportRow Row(v1::Method method, double perplexity) {
   v1::ReportRow row;
+  row.set_name(absl::AsciiStrToLower(absl::StripPrefix(v1::Method_Name(method), "METHOD_")));
   row.set_method(method);
   row.set_first_token(v1::FIRST_TOKEN_QUANTIZED);
   row.set_perplexity(perplexity);
