@@ -17,6 +17,7 @@ constexpr size_t kMaxSitePatternBytes = 64;
 constexpr int kMaxPrefixTokens = 16;
 constexpr int kDefaultBits = 8;
 constexpr double kServeFloatFlops = 0.05;
+constexpr double kServeDynamicFlops = 0.05;
 
 // Which options a method knows, and what it does without them.
 struct MethodOptions {
@@ -105,7 +106,12 @@ void ApplyPreset(v1::Recipe& recipe) {
   }
   if (serve && !recipe.has_sites()) {
     recipe.mutable_sites()->set_max_float_flops(kServeFloatFlops);
+    recipe.mutable_sites()->set_max_dynamic_flops(kServeDynamicFlops);
   }
+  v1::TrainingOptions& training = *recipe.mutable_training();
+  if (training.step_count() == 0) training.set_step_count(100);
+  if (training.window_tokens() == 0) training.set_window_tokens(512);
+  if (training.learning_rate() == 0) training.set_learning_rate(0.03);
 }
 
 bool IsMixed(const v1::SitePolicy& sites) {
