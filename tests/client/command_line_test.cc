@@ -38,6 +38,30 @@ TEST(CommandLineTest, Submit) {
   EXPECT_TRUE(options.wait);
 }
 
+TEST(CommandLineTest, Compare) {
+  const auto options = ParseAs<CompareOptions>(
+      {"compare", "--model", "/m", "--baseline", "fp", "--baseline", "sasq_max:prefix",
+       "--other-text", "code=c.txt", "--other-text", "de=d.txt", "--task", "facts=f.jsonl",
+       "--prompts", "p.jsonl", "--request-id", "r1", "--detach"});
+  EXPECT_THAT(options.spec.baselines, ElementsAre("fp", "sasq_max:prefix"));
+  EXPECT_THAT(options.spec.other_texts, ElementsAre("code=c.txt", "de=d.txt"));
+  EXPECT_THAT(options.spec.tasks, ElementsAre("facts=f.jsonl"));
+  EXPECT_EQ(options.spec.values.at("--prompts"), "p.jsonl");
+  EXPECT_EQ(options.request_id, "r1");
+  EXPECT_TRUE(options.detach);
+  EXPECT_FALSE(ParseAs<CompareOptions>({"compare", "job.yaml"}).detach);
+  EXPECT_EQ(ParseAs<CompareOptions>({"compare", "job.yaml"}).spec.spec_file, "job.yaml");
+}
+
+TEST(CommandLineTest, RecipeFlags) {
+  const auto options = ParseAs<SubmitOptions>({"submit", "--preset", "sasq_serve",
+                                               "--max-float-flops", "0.02", "--scale-rule", "mse"});
+  EXPECT_THAT(options.spec.values,
+              ElementsAre(std::pair<const std::string, std::string>("--max-float-flops", "0.02"),
+                          std::pair<const std::string, std::string>("--preset", "sasq_serve"),
+                          std::pair<const std::string, std::string>("--scale-rule", "mse")));
+}
+
 TEST(CommandLineTest, FlagsOfEveryCommandMayComeBeforeOrAfterIt) {
   for (const auto& words : std::vector<std::vector<const char*>>{
            {"--endpoint", "h:1", "-o", "json", "--quiet", "get", "abc"},
@@ -102,6 +126,8 @@ TEST(CommandLineTest, MistakesAreNamed) {
       {{"list", "--color", "pink"}, "--color is \"pink\", want always|auto|never"},
       {{"wait", "a", "--timeout", "soon"}, "--timeout is \"soon\", want a duration"},
       {{"submit", "--steps"}, "--steps"},
+      {{"submit", "--detach"}, "there is no flag --detach"},
+      {{"compare", "--wait"}, "there is no flag --wait"},
       {{"submit", "--step", "3"}, "there is no flag --step; did you mean --steps?"},
   };
   for (const auto& [words, message] : cases) {

@@ -17,7 +17,7 @@ TEST(EnumNamesTest, ShortNamesLoseThePrefix) {
   EXPECT_EQ(ShortEnumName(v1::TextLayout_descriptor(), v1::TEXT_LAYOUT_WIKITEXT_ROWS),
             "wikitext_rows");
   EXPECT_EQ(ShortEnumName(v1::JobState_descriptor(), 77), "77");
-  EXPECT_THAT(ShortEnumNames(v1::FirstToken_descriptor()), ElementsAre("quantized", "float"));
+  EXPECT_THAT(ShortEnumNames(v1::FirstToken_descriptor()), ElementsAre("quantized", "float", "prefix"));
 }
 
 TEST(EnumNamesTest, EveryFormIsRead) {
@@ -31,7 +31,8 @@ TEST(EnumNamesTest, EveryFormIsRead) {
 
 TEST(EnumNamesTest, EveryShortNameLeadsBack) {
   for (const auto* type : {v1::Method_descriptor(), v1::JobState_descriptor(),
-                           v1::InitialScales_descriptor(), v1::DeviceKind_descriptor()}) {
+                           v1::ScaleRule_descriptor(), v1::Preset_descriptor(),
+                           v1::Rotation_descriptor(), v1::DeviceKind_descriptor()}) {
     for (int i = 1; i < type->value_count(); ++i) {
       const int number = type->value(i)->number();
       EXPECT_EQ(*ParseEnum(type, ShortEnumName(type, number)), number);
@@ -42,8 +43,9 @@ TEST(EnumNamesTest, EveryShortNameLeadsBack) {
 TEST(EnumNamesTest, RefusesTheUnknownAndTheUnsaid) {
   const auto typo = ParseEnum(v1::Method_descriptor(), "saqs");
   EXPECT_THAT(std::string(typo.status().message()),
-              HasSubstr("is \"saqs\", want fp, rtn_dynamic, static_absmax, static_mse, sasq; did "
-                        "you mean sasq?"));
+              HasSubstr("is \"saqs\", want fp, rtn_dynamic, static_absmax, static_mse, sasq, "
+                        "static_percentile, smoothquant, quarot, spinquant, llm_qat, fp_clipped; "
+                        "did you mean sasq?"));
   EXPECT_FALSE(ParseEnum(v1::Method_descriptor(), "unspecified").ok());
   EXPECT_EQ(*ParseEnum(v1::Method_descriptor(), "METHOD_UNSPECIFIED"), 0);  // as JSON output has it
   EXPECT_FALSE(ParseEnum(v1::Method_descriptor(), "").ok());

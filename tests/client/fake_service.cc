@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/enum_names.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
@@ -28,6 +29,7 @@ v1::Job MakeJob(const std::string& name, v1::JobState state, int64_t sequence) {
   job.set_state(state);
   job.set_sequence(sequence);
   job.set_attempt_count(state == v1::JOB_STATE_QUEUED ? 0 : 1);
+  job.mutable_spec()->mutable_recipe()->set_name("sasq");
   job.mutable_spec()->mutable_recipe()->set_method(v1::METHOD_SASQ);
   job.mutable_spec()->set_max_attempts(3);
   job.mutable_create_time()->set_seconds(1'700'000'000);
@@ -42,6 +44,7 @@ v1::Job MakeSucceededJob(const std::string& name, int64_t sequence) {
   for (const auto& [method, perplexity] :
        {std::pair(v1::METHOD_FP, 17.224), std::pair(v1::METHOD_SASQ, 21.16)}) {
     v1::ReportRow* row = job.add_rows();
+    row->set_name(ShortEnumName(v1::Method_descriptor(), method));
     row->set_method(method);
     row->set_first_token(v1::FIRST_TOKEN_QUANTIZED);
     row->set_perplexity(perplexity);

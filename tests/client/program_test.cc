@@ -95,10 +95,10 @@ TEST_F(ProgramTest, SubmitAndWaitShowsProgressAndPrintsTheComparison) {
   const ProgramResult run = Run({"submit", "--model", "/m", "--wait"});
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_EQ(run.out,
-            "method  first token  perplexity  ratio to fp  windows  tokens  time\n"
-            "-------------------------------------------------------------------\n"
-            "fp      scored           17.224        1.000        4    8188   25s\n"
-            "sasq    quantized        21.160        1.229        4    8188   25s\n");
+            "row   perplexity  ratio to fp  tokens  time\n"
+            "-------------------------------------------\n"
+            "fp        17.224        1.000    8188   25s\n"
+            "sasq      21.160        1.229    8188   25s\n");
   EXPECT_THAT(run.err, HasSubstr("submitted " + name_ + "\nqueued\ntraining sasq: step 3/60"));
   EXPECT_THAT(run.err, HasSubstr("connection lost, reconnecting"));
   EXPECT_THAT(run.err, HasSubstr("connected again\nattempt 1 of 3 was lost; the job is queued again"
@@ -106,6 +106,98 @@ TEST_F(ProgramTest, SubmitAndWaitShowsProgressAndPrintsTheComparison) {
   EXPECT_THAT(run.err, HasSubstr("* sasq: perplexity 21.160, 1.229 x fp, 25s"));
   EXPECT_THAT(run.err, HasSubstr(name_ + " succeeded in 4m12s; `sasq download abc123000000`"));
   EXPECT_THAT(run.err, Not(HasSubstr("\x1b")));
+}
+
+v1::Job SucceededComparison(const std::string& name) {
+  v1::Job job = MakeSucceededJob(name, 6);
+  job.mutable_spec()->clear_recipe();
+  job.mutable_spec()->set_kind(v1::JOB_KIND_COMPARE);
+  v1::ReportRow* failed = job.add_rows();
+  failed->set_name("quarot");
+  failed->set_method(v1::METHOD_QUAROT);
+  failed->set_failure("no Hadamard matrix of 86 is known");
+  return job;
+}
+
+TEST_F(ProgramTest, ComparePrintsTheTableAndWhyRowsFailed) {
+  service_.AddWatch(
+      {{MakeJob(name_, v1::JOB_STATE_QUEUED, 1), SucceededComparison(name_)}, grpc::Status::OK});
+  const ProgramResult run = Run({"compare", "--model", "/m", "--baseline", "fp", "--baseline",
+                                 "sasq_max:prefix", "--other-text", "code=/c", "--task", "facts=/f",
+                                 "--prompts", "/p"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out,
+            "row     perplexity  ratio to fp  tokens  time\n"
+            "---------------------------------------------\n"
+            "fp          17.224        1.000    8188   25s\n"
+            "sasq        21.160        1.229    8188   25s\n"
+            "quarot      failed            -       0  0.0s\n"
+            "quarot: no Hadamard matrix of 86 is known\n");
+  EXPECT_EQ(submitted_.spec().kind(), v1::JOB_KIND_COMPARE);
+  EXPECT_FALSE(submitted_.spec().has_recipe());
+  ASSERT_EQ(submitted_.spec().baselines_size(), 2);
+  EXPECT_EQ(submitted_.spec().baselines(1).preset(), v1::PRESET_SASQ_MAX);
+  EXPECT_EQ(submitted_.spec().evaluation().other_texts(0).name(), "code");
+  EXPECT_EQ(submitted_.spec().evaluation().tasks(0).text().uri(), "file:/f");
+  EXPECT_EQ(submitted_.spec().evaluation().prompts().uri(), "file:/p");
+}
+
+TEST_F(ProgramTest, CompareDetachedPrintsTheNameAlone) {
+  const ProgramResult run = Run({"compare", "--model", "/m", "--detach", "--request-id", "r8"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, name_ + "\n");
+  EXPECT_EQ(submitted_.request_id(), "r8");
+  EXPECT_EQ(submitted_.spec().kind(), v1::JOB_KIND_COMPARE);
+}
+
+TEST_F(ProgramTest, CompareRefusesOptionsOfTheOneRecipe) {
+  const ProgramResult run = Run({"compare", "--model", "/m", "--preset", "sasq_max"});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_THAT(run.err, HasSubstr("--preset is about the one recipe of `submit`"));
+  EXPECT_EQ(submitted_.spec().model().uri(), "") << "nothing was sent";
+}
+
+TEST_F(ProgramTest, AComparisonIsDescribed) {
+  v1::Job job = SucceededComparison(name_);
+  v1::JobSpec& spec = *job.mutable_spec();
+  v1::Recipe* serve = spec.add_baselines();
+  serve->set_preset(v1::PRESET_SASQ_SERVE);
+  serve->set_method(v1::METHOD_SASQ);
+  serve->set_name("sasq-serve");
+  serve->set_rotation(v1::ROTATION_FOLDED);
+  serve->set_scale_rule(v1::SCALE_RULE_MSE);
+  serve->mutable_sites()->set_max_float_flops(0.05);
+  serve->mutable_sites()->add_float_sites("layers.1.down_in");
+  v1::Recipe* smooth = spec.add_baselines();
+  smooth->set_method(v1::METHOD_SMOOTHQUANT);
+  smooth->set_activations(v1::ACTIVATIONS_DYNAMIC);
+  smooth->mutable_smoothing();
+  smooth->set_activation_bits(6);
+  spec.mutable_evaluation()->set_window_count(4);
+  spec.mutable_evaluation()->set_window_tokens(2048);
+  spec.mutable_evaluation()->set_stride_tokens(512);
+  spec.mutable_evaluation()->set_decode_window_count(2);
+  spec.mutable_evaluation()->set_agreement_window_count(1);
+  v1::NamedText* other = spec.mutable_evaluation()->add_other_texts();
+  other->set_name("code");
+  other->mutable_text()->set_uri("file:/c");
+  v1::NamedText* task = spec.mutable_evaluation()->add_tasks();
+  task->set_name("facts");
+  task->mutable_text()->set_uri("file:/f");
+  spec.mutable_evaluation()->mutable_prompts()->set_uri("file:/p");
+  service_.AddJob(job);
+  const std::string text = Run({"get", "abc123"}).out;
+  EXPECT_THAT(text, HasSubstr("kind             comparison\n"));
+  EXPECT_THAT(text, Not(HasSubstr("recipe")));
+  EXPECT_THAT(text, HasSubstr("baselines        sasq-serve: sasq, rotation folded, scales mse, up "
+                              "to 5% in float, float: layers.1.down_in\n"));
+  EXPECT_THAT(text, HasSubstr("                 smoothquant, dynamic, smoothed, 6-bit "
+                              "activations\n"));
+  EXPECT_THAT(text, HasSubstr("4 x 2048 tokens, one every 512; 2 decoded; 1 compared with fp\n"));
+  EXPECT_THAT(text, HasSubstr("other text       code: file:/c\n"));
+  EXPECT_THAT(text, HasSubstr("task             facts: file:/f\n"));
+  EXPECT_THAT(text, HasSubstr("prompts          file:/p\n"));
+  EXPECT_THAT(Run({"list"}).out, HasSubstr("3 rows"));
 }
 
 TEST_F(ProgramTest, JsonOfAWaitIsTheJob) {

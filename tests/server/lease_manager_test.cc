@@ -50,17 +50,65 @@ TEST_F(LeaseManagerTest, HeartbeatsReportAndKeepTheLease) {
   EXPECT_THAT(Log(task.job()), testing::HasSubstr("step 1\n"));
 }
 
-TEST_F(LeaseManagerTest, RowsAreReplacedByTheirMethod) {
+TEST_F(LeaseManagerTest, RowsAreReplacedByTheirName) {
   const dispatch::v1::Task task = SubmitAndLease();
   dispatch::v1::HeartbeatRequest beat = HeartbeatOf(task, "worker-1");
   *beat.add_rows() = Row(v1::METHOD_FP, 17.2);
   *beat.add_rows() = Row(v1::METHOD_STATIC_MSE, std::numeric_limits<double>::infinity());
+  *beat.add_rows() = Row(v1::METHOD_STATIC_MSE, 19.5);
+  beat.mutable_rows(2)->set_name("static_mse-a6");
   ASSERT_TRUE(leases_->Heartbeat(beat).ok());
   beat.mutable_rows(0)->set_perplexity(17.3);
   ASSERT_TRUE(leases_->Heartbeat(beat).ok());
   const v1::Job job = Get(task.job());
-  ASSERT_EQ(job.rows_size(), 2);
+  ASSERT_EQ(job.rows_size(), 3);
   EXPECT_EQ(job.rows(0).perplexity(), 17.3);
+  EXPECT_EQ(job.rows(2).name(), "static_mse-a6");
+}
+
+TEST_F(LeaseManagerTest, RowsNeedAName) {
+  const dispatch::v1::Task task = SubmitAndLease();
+  for (const std::string& name : {std::string(), std::string("Sasq"), std::string(49, 'x')}) {
+    dispatch::v1::HeartbeatRequest beat = HeartbeatOf(task, "worker-1");
+    *beat.add_rows() = Row(v1::METHOD_FP, 17.2);
+    beat.mutable_rows(0)->set_name(name);
+    const absl::Status status = leases_->Heartbeat(beat).status();
+    EXPECT_EQ(ReasonOf(status), "INVALID_REQUEST");
+    ASSERT_EQ(FieldViolationsOf(status).size(), 1) << status;
+    EXPECT_EQ(FieldViolationsOf(status)[0].field, "rows[0].name");
+  }
+  EXPECT_EQ(Get(task.job()).rows_size(), 0);
+}
+
+TEST_F(LeaseManagerTest, MeasuredRowsStayWhenTheWorkerIsLost) {
+  const dispatch::v1::Task task = SubmitAndLease();
+  dispatch::v1::HeartbeatRequest beat = HeartbeatOf(task, "worker-1");
+  *beat.add_rows() = Row(v1::METHOD_FP, 17.2);
+  ASSERT_TRUE(leases_->Heartbeat(beat).ok());
+  Advance(kLease + absl::Seconds(1));
+  const v1::Job job = Get(task.job());
+  EXPECT_EQ(job.state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(job.rows_size(), 1);
+}
+
+TEST_F(LeaseManagerTest, OnlyAComparisonHasNoScalePack) {
+  const auto without_pack = [](const dispatch::v1::Task& task) {
+    dispatch::v1::CompleteTaskRequest success = SuccessOf(task, "a");
+    success.mutable_succeeded()->mutable_files()->DeleteSubrange(0, 1);
+    return success;
+  };
+  const dispatch::v1::Task quantize = SubmitAndLease();
+  const absl::Status refused = leases_->CompleteTask(without_pack(quantize));
+  EXPECT_EQ(ReasonOf(refused), "INVALID_REQUEST");
+  EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("scales.safetensors"));
+  EXPECT_EQ(Get(quantize.job()).state(), v1::JOB_STATE_RUNNING);
+  ASSERT_TRUE(leases_->CompleteTask(SuccessOf(quantize, "a")).ok());
+
+  v1::JobSpec spec = MinimalSpec();
+  spec.set_kind(v1::JOB_KIND_COMPARE);
+  const dispatch::v1::Task compare = SubmitAndLease(spec);
+  ASSERT_TRUE(leases_->CompleteTask(without_pack(compare)).ok());
+  EXPECT_EQ(Get(compare.job()).state(), v1::JOB_STATE_SUCCEEDED);
 }
 
 TEST_F(LeaseManagerTest, ProgressIsKeptInItsRange) {

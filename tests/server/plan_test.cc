@@ -22,9 +22,8 @@ constexpr char kConfig[] = R"json({"architectures": ["LlamaForCausalLM"], "hidde
 
 class PlanTest : public testing::Test {
  protected:
-  v1::JobSpec SpecWith(const std::string& config) {
+  v1::JobSpec SpecWith(const std::string& config, v1::JobSpec spec = MinimalSpec()) {
     std::ofstream(folder_.path() + "/config.json") << config;
-    v1::JobSpec spec = MinimalSpec();
     spec.mutable_model()->set_uri("file:" + folder_.path());
     return *CompleteSpec(spec);
   }
@@ -59,6 +58,52 @@ TEST_F(PlanTest, CountsAsItsHeaderSays) {
   EXPECT_GT(plan->memory_bytes(), 4 * plan->parameter_count());
   // The division rounds to nanoseconds.
   EXPECT_NEAR(absl::ToDoubleSeconds(ToDuration(plan->duration())), plan->flop_count() / 1e9, 1e-8);
+}
+
+TEST_F(PlanTest, CountsEveryRowOnEveryText) {
+  v1::JobSpec spec = MinimalSpec();
+  spec.set_kind(v1::JOB_KIND_COMPARE);
+  spec.add_baselines()->set_method(v1::METHOD_RTN_DYNAMIC);
+  spec.add_baselines()->set_method(v1::METHOD_LLM_QAT);
+  spec.add_baselines()->set_preset(v1::PRESET_SASQ_MAX);
+  v1::NamedText& other = *spec.mutable_evaluation()->add_other_texts();
+  other.set_name("code");
+  other.mutable_text()->set_uri("file:/nowhere/code.txt");
+  const absl::StatusOr<v1::Plan> plan = MakePlan(SpecWith(kConfig, spec), 1e9);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  // Rows: these three and two of the float model. Of each 4 windows of both texts, 2 windows
+  // decoded and 2 compared with the float model.
+  EXPECT_EQ(plan->token_count(),
+            32 * 512 + 30 * 256 + 100 * 256 + 5 * (2 * 4 + 2 + 2) * 2048);
+  spec.mutable_baselines()->DeleteSubrange(2, 1);
+  const absl::StatusOr<v1::Plan> dynamic = MakePlan(SpecWith(kConfig, spec), 1e9);
+  ASSERT_TRUE(dynamic.ok()) << dynamic.status();
+  EXPECT_EQ(dynamic->token_count(), 30 * 256 + 3 * (2 * 4 + 2 + 2) * 2048) << "no calibration";
+}
+
+TEST_F(PlanTest, TrainedWeightsNeedMoreMemoryThanTrainedScales) {
+  const auto memory_of = [this](v1::Method method) {
+    v1::JobSpec spec = MinimalSpec();
+    spec.mutable_evaluation()->set_window_tokens(8);  // so that training needs most
+    spec.set_kind(v1::JOB_KIND_COMPARE);
+    spec.add_baselines()->set_method(method);
+    const absl::StatusOr<v1::Plan> plan = MakePlan(SpecWith(kConfig, spec), 0);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return plan.ok() ? plan->memory_bytes() : 0;
+  };
+  const int64_t sasq = memory_of(v1::METHOD_SASQ);
+  // Gradients, two moments and the float32 weights that move: 4 x 4 bytes a parameter.
+  EXPECT_GE(memory_of(v1::METHOD_LLM_QAT), sasq + 16 * 1064);
+  EXPECT_GT(memory_of(v1::METHOD_SPINQUANT), sasq);
+}
+
+TEST_F(PlanTest, WindowOfABaselineBeyondTheContextIsRefused) {
+  v1::JobSpec spec = MinimalSpec();
+  spec.add_baselines()->set_method(v1::METHOD_LLM_QAT);
+  spec.mutable_baselines(0)->mutable_training()->set_window_tokens(8192);
+  const absl::Status status = MakePlan(SpecWith(kConfig, spec), 0).status();
+  ASSERT_EQ(FieldViolationsOf(status).size(), 1) << status;
+  EXPECT_EQ(FieldViolationsOf(status)[0].field, "spec.baselines[0].training.window_tokens");
 }
 
 TEST_F(PlanTest, NoWorkerNoDuration) {

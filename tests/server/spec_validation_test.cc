@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "tests/server/test_jobs.h"
 
 namespace sasq {
@@ -22,18 +23,37 @@ v1::JobSpec Complete(const v1::JobSpec& spec) {
   return completed.ok() ? *completed : v1::JobSpec();
 }
 
-// "SASQ/QUANTIZED" ...: the rows that a spec asks for.
+// The names of the baselines.
 std::vector<std::string> Baselines(const v1::JobSpec& spec) {
   std::vector<std::string> names;
-  for (const v1::Recipe& recipe : spec.baselines()) {
-    names.push_back(v1::Method_Name(recipe.method()).substr(7) + "/" +
-                    v1::FirstToken_Name(recipe.first_token()).substr(12));
-  }
+  for (const v1::Recipe& recipe : spec.baselines()) names.push_back(recipe.name());
   return names;
+}
+
+v1::NamedText Named(const std::string& name, const std::string& uri = "file:/nowhere/text") {
+  v1::NamedText text;
+  text.set_name(name);
+  text.mutable_text()->set_uri(uri);
+  return text;
+}
+
+v1::JobSpec ComparisonSpec() {
+  v1::JobSpec spec = MinimalSpec();
+  spec.set_kind(v1::JOB_KIND_COMPARE);
+  return spec;
+}
+
+v1::Recipe* AddPrefixed(v1::JobSpec& spec, v1::Method method, std::vector<int32_t> tokens) {
+  v1::Recipe* recipe = spec.add_baselines();
+  recipe->set_method(method);
+  recipe->set_first_token(v1::FIRST_TOKEN_PREFIX);
+  for (const int32_t token : tokens) recipe->add_prefix_tokens(token);
+  return recipe;
 }
 
 TEST(CompleteSpecTest, WritesTheDefaultsOfTheProtoOut) {
   const v1::JobSpec spec = Complete(MinimalSpec());
+  EXPECT_EQ(spec.kind(), v1::JOB_KIND_QUANTIZE);
   EXPECT_EQ(spec.training_text().layout(), v1::TEXT_LAYOUT_PLAIN);
   EXPECT_EQ(spec.evaluation_text().layout(), v1::TEXT_LAYOUT_PLAIN);
   EXPECT_EQ(spec.recipe().method(), v1::METHOD_SASQ);
@@ -42,15 +62,21 @@ TEST(CompleteSpecTest, WritesTheDefaultsOfTheProtoOut) {
   EXPECT_EQ(spec.recipe().training().window_tokens(), 256);
   EXPECT_EQ(spec.recipe().training().learning_rate(), 0.08);
   EXPECT_EQ(spec.recipe().training().warmup_step_count(), 5);
-  EXPECT_EQ(spec.recipe().training().initial_scales(), v1::INITIAL_SCALES_MSE);
+  EXPECT_EQ(spec.recipe().scale_rule(), v1::SCALE_RULE_MSE);
+  EXPECT_EQ(spec.recipe().name(), "sasq");
   EXPECT_THAT(Baselines(spec),
-              testing::ElementsAre("FP/QUANTIZED", "RTN_DYNAMIC/QUANTIZED",
-                                   "STATIC_ABSMAX/QUANTIZED", "STATIC_MSE/QUANTIZED"));
+              testing::ElementsAre("fp", "rtn_dynamic", "static_absmax", "static_mse"));
   EXPECT_EQ(spec.calibration().window_count(), 32);
   EXPECT_EQ(spec.calibration().window_tokens(), 512);
   EXPECT_TRUE(spec.evaluation().has_window_count());
   EXPECT_EQ(spec.evaluation().window_count(), 4);
   EXPECT_EQ(spec.evaluation().window_tokens(), 2048);
+  EXPECT_EQ(spec.evaluation().stride_tokens(), 2048);
+  EXPECT_TRUE(spec.evaluation().has_decode_window_count());
+  EXPECT_EQ(spec.evaluation().decode_window_count(), 0);
+  EXPECT_EQ(spec.evaluation().agreement_window_count(), 0);
+  EXPECT_EQ(spec.evaluation().generated_tokens(), 32);
+  EXPECT_FALSE(spec.evaluation().has_prompts());
   EXPECT_EQ(spec.max_attempts(), 3);
   EXPECT_EQ(spec.device_kind(), v1::DEVICE_KIND_UNSPECIFIED);
 }
@@ -62,8 +88,11 @@ TEST(CompleteSpecTest, FirstTokenInFloatHasItsOwnDefaults) {
   spec = Complete(spec);
   EXPECT_EQ(spec.recipe().training().step_count(), 100);
   EXPECT_EQ(spec.recipe().training().learning_rate(), 0.02);
-  EXPECT_THAT(Baselines(spec), testing::ElementsAre("FP/FLOAT", "RTN_DYNAMIC/FLOAT",
-                                                    "STATIC_ABSMAX/FLOAT", "STATIC_MSE/FLOAT"));
+  EXPECT_EQ(spec.recipe().name(), "sasq-first-token-float");
+  EXPECT_THAT(Baselines(spec),
+              testing::ElementsAre("fp-first-token-float", "rtn_dynamic-first-token-float",
+                                   "static_absmax-first-token-float",
+                                   "static_mse-first-token-float"));
 }
 
 TEST(CompleteSpecTest, WarmupIsNoLongerThanTraining) {
@@ -80,8 +109,7 @@ TEST(CompleteSpecTest, RecipeIsNotItsOwnBaseline) {
   spec.mutable_recipe()->set_method(v1::METHOD_STATIC_MSE);
   spec = Complete(spec);
   EXPECT_FALSE(spec.recipe().has_training());
-  EXPECT_THAT(Baselines(spec), testing::ElementsAre("FP/QUANTIZED", "RTN_DYNAMIC/QUANTIZED",
-                                                    "STATIC_ABSMAX/QUANTIZED"));
+  EXPECT_THAT(Baselines(spec), testing::ElementsAre("fp", "rtn_dynamic", "static_absmax"));
 }
 
 TEST(CompleteSpecTest, AddsTheFloatRowThatIsScoredOnTheSameTokens) {
@@ -90,8 +118,68 @@ TEST(CompleteSpecTest, AddsTheFloatRowThatIsScoredOnTheSameTokens) {
   baseline->set_method(v1::METHOD_SASQ);
   baseline->set_first_token(v1::FIRST_TOKEN_FLOAT);
   spec = Complete(spec);
-  EXPECT_THAT(Baselines(spec), testing::ElementsAre("SASQ/FLOAT", "FP/QUANTIZED", "FP/FLOAT"));
+  EXPECT_THAT(Baselines(spec),
+              testing::ElementsAre("sasq-first-token-float", "fp", "fp-first-token-float"));
   EXPECT_EQ(spec.baselines(0).training().step_count(), 100);
+}
+
+TEST(CompleteSpecTest, AComparisonHasEveryMethodAndBothPresets) {
+  const v1::JobSpec spec = Complete(ComparisonSpec());
+  EXPECT_FALSE(spec.has_recipe());
+  EXPECT_THAT(Baselines(spec),
+              testing::ElementsAre("fp", "rtn_dynamic", "static_absmax", "static_percentile",
+                                   "static_mse", "smoothquant", "quarot", "spinquant", "llm_qat",
+                                   "sasq", "fp_clipped", "sasq-serve", "sasq-max",
+                                   "fp-first-token-float"));
+  EXPECT_EQ(spec.evaluation().decode_window_count(), 2);
+  EXPECT_EQ(spec.evaluation().agreement_window_count(), 2);
+}
+
+TEST(CompleteSpecTest, AComparisonMeasuresWhatItsRowsAreAsked) {
+  v1::JobSpec spec = ComparisonSpec();
+  spec.add_baselines()->set_preset(v1::PRESET_SASQ_MAX);
+  spec.mutable_evaluation()->set_window_count(1);
+  spec.mutable_evaluation()->set_agreement_window_count(0);
+  spec = Complete(spec);
+  EXPECT_THAT(Baselines(spec), testing::ElementsAre("sasq-max", "fp-first-token-float"));
+  EXPECT_EQ(spec.evaluation().decode_window_count(), 1) << "no more than there are windows";
+  EXPECT_EQ(spec.evaluation().agreement_window_count(), 0);
+}
+
+TEST(CompleteSpecTest, AllWindowsAreMoreThanAnyCount) {
+  v1::JobSpec spec = ComparisonSpec();
+  spec.mutable_evaluation()->set_window_count(0);
+  spec.mutable_evaluation()->set_agreement_window_count(500);
+  spec = Complete(spec);
+  EXPECT_EQ(spec.evaluation().decode_window_count(), 2);
+  EXPECT_EQ(spec.evaluation().agreement_window_count(), 500);
+}
+
+TEST(CompleteSpecTest, TheFloatRowOfAPrefixHasThePrefix) {
+  v1::JobSpec spec = ComparisonSpec();
+  AddPrefixed(spec, v1::METHOD_SASQ, {3, 4});
+  spec = Complete(spec);
+  ASSERT_THAT(Baselines(spec), testing::ElementsAre("sasq-prefix", "fp-prefix"));
+  EXPECT_THAT(spec.baselines(1).prefix_tokens(), testing::ElementsAre(3, 4));
+
+  v1::JobSpec quantize = MinimalSpec();
+  *quantize.mutable_recipe() = spec.baselines(0);
+  quantize = Complete(quantize);
+  for (const v1::Recipe& baseline : quantize.baselines()) {
+    EXPECT_THAT(baseline.prefix_tokens(), testing::ElementsAre(3, 4)) << baseline.name();
+  }
+}
+
+TEST(CompleteSpecTest, TextsTasksAndPromptsAreWrittenOut) {
+  v1::JobSpec spec = MinimalSpec();
+  v1::EvaluationOptions& evaluation = *spec.mutable_evaluation();
+  *evaluation.add_other_texts() = Named("code");
+  *evaluation.add_tasks() = Named("code");  // names are unique in their list
+  evaluation.mutable_prompts()->set_uri("file:/nowhere/prompts.jsonl");
+  spec = Complete(spec);
+  EXPECT_EQ(spec.evaluation().other_texts(0).text().layout(), v1::TEXT_LAYOUT_PLAIN);
+  EXPECT_EQ(spec.evaluation().tasks(0).text().layout(), v1::TEXT_LAYOUT_PLAIN);
+  EXPECT_EQ(spec.evaluation().prompts().layout(), v1::TEXT_LAYOUT_PLAIN);
 }
 
 TEST(CompleteSpecTest, CompletingAgainChangesNothing) {
@@ -103,6 +191,8 @@ TEST(CompleteSpecTest, CompletingAgainChangesNothing) {
   EXPECT_TRUE(MessageDifferencer::Equals(Complete(once), once));
   EXPECT_EQ(SpecFingerprint(Complete(once)), SpecFingerprint(once));
   EXPECT_NE(SpecFingerprint(once), SpecFingerprint(Complete(MinimalSpec())));
+  const v1::JobSpec comparison = Complete(ComparisonSpec());
+  EXPECT_TRUE(MessageDifferencer::Equals(Complete(comparison), comparison));
 }
 
 // A change that makes a good spec wrong, and the field that must be named.
@@ -158,8 +248,22 @@ std::vector<WrongSpec> WrongSpecs() {
        [=](auto& s) { training(s)->set_learning_rate(std::numeric_limits<double>::quiet_NaN()); }},
       {"spec.recipe.training.warmup_step_count",
        [=](auto& s) { training(s)->set_warmup_step_count(61); }},
-      {"spec.recipe.training.initial_scales",
-       [=](auto& s) { training(s)->set_initial_scales(static_cast<v1::InitialScales>(5)); }},
+      {"spec.recipe.scale_rule",
+       [=](auto& s) {
+         training(s);
+         s.mutable_recipe()->set_scale_rule(static_cast<v1::ScaleRule>(9));
+       }},
+      {"spec.recipe.training.loss",
+       [=](auto& s) { training(s)->set_loss(static_cast<v1::TrainingLoss>(9)); }},
+      {"spec.recipe.method",
+       [](auto& s) { s.mutable_recipe()->set_method(v1::METHOD_FP_CLIPPED); }},
+      {"spec.recipe.method", [](auto& s) { s.mutable_recipe()->set_method(v1::METHOD_QUAROT); }},
+      {"spec.kind", [](auto& s) { s.set_kind(static_cast<v1::JobKind>(9)); }},
+      {"spec.recipe",
+       [](auto& s) {
+         s.set_kind(v1::JOB_KIND_COMPARE);
+         s.mutable_recipe()->set_method(v1::METHOD_SASQ);
+       }},
       {"spec.baselines[0].method", [](auto& s) { s.add_baselines(); }},
       {"spec.baselines[0].training",
        [](auto& s) {
@@ -176,6 +280,49 @@ std::vector<WrongSpec> WrongSpecs() {
        [](auto& s) {
          for (int i = 0; i < 33; ++i) s.add_baselines()->set_method(v1::METHOD_FP);
        }},
+      {"spec.baselines",  // a SASQ row that has taken the float row's name
+       [](auto& s) {
+         s.add_baselines()->set_method(v1::METHOD_STATIC_MSE);
+         s.mutable_baselines(0)->set_name("fp");
+       }},
+      {"spec.baselines",  // 33 with the float row
+       [](auto& s) {
+         for (int i = 0; i < 32; ++i) {
+           s.add_baselines()->set_method(v1::METHOD_STATIC_MSE);
+           s.mutable_baselines(i)->set_name(absl::StrCat("mse", i));
+         }
+       }},
+      {"spec.baselines[1].prefix_tokens",
+       [](auto& s) {
+         AddPrefixed(s, v1::METHOD_STATIC_MSE, {1});
+         AddPrefixed(s, v1::METHOD_SASQ, {1, 2});
+       }},
+      {"spec.evaluation.stride_tokens",
+       [](auto& s) { s.mutable_evaluation()->set_stride_tokens(2049); }},
+      {"spec.evaluation.decode_window_count",
+       [](auto& s) { s.mutable_evaluation()->set_decode_window_count(5); }},
+      {"spec.evaluation.agreement_window_count",
+       [](auto& s) { s.mutable_evaluation()->set_agreement_window_count(-1); }},
+      {"spec.evaluation.generated_tokens",
+       [](auto& s) { s.mutable_evaluation()->set_generated_tokens(1025); }},
+      {"spec.evaluation.prompts.uri", [](auto& s) { s.mutable_evaluation()->mutable_prompts(); }},
+      {"spec.evaluation.other_texts[0].name",
+       [](auto& s) { *s.mutable_evaluation()->add_other_texts() = Named("Code"); }},
+      {"spec.evaluation.other_texts[0].text.uri",
+       [](auto& s) { *s.mutable_evaluation()->add_other_texts() = Named("code", "code.txt"); }},
+      {"spec.evaluation.other_texts",
+       [](auto& s) {
+         for (int i = 0; i < 9; ++i) {
+           *s.mutable_evaluation()->add_other_texts() = Named(absl::StrCat("t", i));
+         }
+       }},
+      {"spec.evaluation.tasks[1].name",
+       [](auto& s) {
+         *s.mutable_evaluation()->add_tasks() = Named("facts");
+         *s.mutable_evaluation()->add_tasks() = Named("facts");
+       }},
+      {"spec.evaluation.tasks[0].name",
+       [](auto& s) { *s.mutable_evaluation()->add_tasks() = Named(std::string(33, 'x')); }},
       {"spec.calibration.window_count",
        [](auto& s) { s.mutable_calibration()->set_window_count(4097); }},
       {"spec.calibration.window_tokens",
