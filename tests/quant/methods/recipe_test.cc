@@ -177,6 +177,32 @@ TEST_F(RecipeTest, TheBudgetGoesToSitesThatCostMost) {
   EXPECT_NE(Perplexity(prepared, *prepared.executor), without);
 }
 
+// What the float budget leaves goes to dynamic sites, and named sites count.
+TEST_F(RecipeTest, TheSecondBudgetMakesSitesDynamic) {
+  v1::Recipe recipe = RecipeOf(v1::METHOD_STATIC_MSE);
+  recipe.set_activation_bits(4);
+  recipe.mutable_sites()->add_float_sites("layers.0.o_in");
+  recipe.mutable_sites()->set_max_float_flops(0.07);  // o_proj is 4096 of 61440 weights: spent
+  recipe.mutable_sites()->set_max_dynamic_flops(0.5);
+  const PreparedRecipe prepared = PrepareRecipe(recipe, inputs_).value();
+  EXPECT_NEAR(prepared.float_flop_share, 4096.0 / 61440, 1e-12);
+  EXPECT_GT(prepared.dynamic_flop_share, 0.05);
+  EXPECT_LE(prepared.dynamic_flop_share, 0.5 + 1e-9);
+  EXPECT_EQ(prepared.rules.sites[1].precision, SitePrecision::kFloat);
+}
+
+TEST_F(RecipeTest, TrainsByDivergenceFromTheFloatModel) {
+  v1::Recipe recipe = RecipeOf(v1::METHOD_SASQ);
+  recipe.mutable_training()->set_loss(v1::TRAINING_LOSS_KL_DIVERGENCE);
+  const PreparedRecipe by_divergence = PrepareRecipe(recipe, inputs_).value();
+  // A divergence from the float model is far below a cross entropy of about ln 300.
+  for (const TrainingStep& step : by_divergence.history) {
+    EXPECT_GT(step.loss, 0);
+    EXPECT_LT(step.loss, 0.5);
+  }
+  EXPECT_NE(ScalesOf(by_divergence.rules), ScalesOf(by_divergence.initial_rules));
+}
+
 TEST_F(RecipeTest, FewerBitsHurtMore) {
   // The float model is nearly a uniform guess, so distance from it is the measure.
   const PreparedRecipe reference = PrepareRecipe(RecipeOf(v1::METHOD_FP), inputs_).value();

@@ -1,5 +1,6 @@
 #include "quant/train/scale_gradients.h"
 
+#include <ATen/core/Tensor.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "quant/eval/perplexity.h"
+#include "quant/model/forward.h"
 #include "quant/model/site_executor.h"
 #include "tests/support/plain_executor.h"
 #include "tests/support/rules.h"
@@ -75,6 +77,27 @@ TEST_F(ScaleGradientsTest, LossIsThatOfTheEvaluator) {
         EvaluatePerplexity(*model_, *executor, windows, options).value();
     EXPECT_EQ(gradients.loss, result.windows[0].mean_nats);
   }
+}
+
+// Against the difference quotient of the divergence itself. Rounding makes the loss a staircase, so
+// the clipping site is the one to look at: activations beyond the clip move with the scale.
+TEST_F(ScaleGradientsTest, DivergenceHasTheGradientOfClippedActivations) {
+  const std::unique_ptr<SiteExecutor> executor = MakeFloatExecutor(model_);
+  const at::Tensor teacher = Forward(*model_, window_, *executor).value();
+  QuantizationRules rules = StaticRules(scales_);
+  for (SiteRule& rule : rules.sites) rule.precision = SitePrecision::kFloat;
+  rules.sites[2] = {SitePrecision::kClipped, 0.004f};
+  const auto gradients = [&](float scale) {
+    rules.sites[2].scale = scale;
+    return ComputeScaleGradients(*backward_, *loss_, rules,
+                                 {.tokens = window_, .teacher_hidden = &teacher}, {})
+        .value();
+  };
+  const double at_scale = gradients(0.004f).gradient[2];
+  const double quotient = (gradients(0.00402f).loss - gradients(0.00398f).loss) / 0.00004;
+  EXPECT_LT(at_scale, 0);  // more room, less divergence
+  // A quotient over 1% of a float32 loss of order 0.1, and values that begin or cease to clip.
+  EXPECT_NEAR(at_scale, quotient, 0.03 * std::abs(quotient));
 }
 
 TEST_F(ScaleGradientsTest, SameBitsAgain) {
