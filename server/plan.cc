@@ -64,8 +64,8 @@ Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config) {
   const int64_t evaluation_tokens = spec.evaluation().window_tokens();
   const int64_t evaluation_windows = TextWindows(spec.evaluation_text(), spec.evaluation());
   for (const v1::Recipe& recipe : AllRecipes(spec)) {
-    calibrates = calibrates || recipe.activations() == v1::ACTIVATIONS_STATIC ||
-                 recipe.has_smoothing();
+    calibrates =
+        calibrates || recipe.activations() == v1::ACTIVATIONS_STATIC || recipe.has_smoothing();
     if (Trains(recipe)) {
       const int64_t tokens = recipe.training().window_tokens();
       AddStage(recipe.training().step_count(), tokens, StepFlopCount(recipe, config), cost);

@@ -14,9 +14,9 @@ namespace sasq {
 // window is longer than the model's context.
 //
 // Floating point operations are those of quant/format/flop_count.h over: calibration once, if a
-// recipe has static scales or smoothing; the training steps of every recipe that trains; evaluation of every row
-// on every text. Where all windows of a text are wanted, its tokens are estimated from its size at
-// 4 bytes a token.
+// recipe has static scales or smoothing; the training steps of every recipe that trains; evaluation
+// of every row on every text. Where all windows of a text are wanted, its tokens are estimated from
+// its size at 4 bytes a token.
 //
 // Memory, bytes, of the stage that needs most:
 //   weights     4 a parameter (float32) + 1 a linear's weight (INT8)

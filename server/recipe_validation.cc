@@ -152,8 +152,7 @@ std::string DefaultName(const v1::Recipe& recipe, const v1::Recipe& usual) {
                                                        : "-unrotated";
   }
   if (recipe.has_smoothing() && recipe.method() != v1::METHOD_SMOOTHQUANT) name += "-smoothed";
-  if (recipe.scale_rule() != usual.scale_rule() &&
-      recipe.activations() == v1::ACTIVATIONS_STATIC) {
+  if (recipe.scale_rule() != usual.scale_rule() && recipe.activations() == v1::ACTIVATIONS_STATIC) {
     absl::StrAppend(&name, "-",
                     ShortName(v1::ScaleRule_Name(recipe.scale_rule()), "SCALE_RULE_", '-'));
   }

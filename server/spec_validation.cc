@@ -103,9 +103,9 @@ void AddFloatRows(std::set<std::string> names, v1::JobSpec& spec, FieldChecker& 
     }
   }
   if (spec.baselines_size() > kMaxBaselines) {
-    check.Add("spec.baselines", absl::StrCat("have ", spec.baselines_size(),
-                                             " entries with their float rows, want at most ",
-                                             kMaxBaselines));
+    check.Add("spec.baselines",
+              absl::StrCat("have ", spec.baselines_size(),
+                           " entries with their float rows, want at most ", kMaxBaselines));
   }
 }
 
@@ -152,9 +152,10 @@ void CompleteNamedTexts(absl::string_view field, int max_count,
     const std::string entry = absl::StrCat(field, "[", i, "]");
     v1::NamedText& text = texts[i];
     if (!IsRowName(text.name(), kMaxTextNameBytes)) {
-      check.Add(absl::StrCat(entry, ".name"),
-                absl::StrCat("is \"", text.name(), "\", want 1..", kMaxTextNameBytes,
-                             " of a-z, 0-9, `_`, `-` and `.`, the first of them a letter or digit"));
+      check.Add(
+          absl::StrCat(entry, ".name"),
+          absl::StrCat("is \"", text.name(), "\", want 1..", kMaxTextNameBytes,
+                       " of a-z, 0-9, `_`, `-` and `.`, the first of them a letter or digit"));
     } else if (!names.insert(text.name()).second) {
       check.Add(absl::StrCat(entry, ".name"), absl::StrCat("is ", text.name(), " a second time"));
     }

@@ -226,4 +226,11 @@ def test_compare_from_the_command_line(service, inputs, tasks):
                            "--eval-text", inputs / "eval.txt", "--eval-windows", 1, "--eval-tokens", 64,
                            "--calibration-tokens", 64, "--baseline", "rtn_dynamic")
     assert detached.returncode == 0 and detached.stdout.startswith("jobs/")
-    assert service.cli("wait", detached.stdout.strip()).returncode == 0
+    job = detached.stdout.strip()
+    assert service.cli("wait", job).returncode == 0
+
+    # What the service wrote out can be asked for again.
+    spec = service.folder / "again.json"
+    spec.write_text(json.dumps(json.loads(service.cli("get", job, "--output", "json").stdout)["spec"]))
+    again = service.cli("plan", spec)
+    assert again.returncode == 0, again

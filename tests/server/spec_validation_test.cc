@@ -89,10 +89,10 @@ TEST(CompleteSpecTest, FirstTokenInFloatHasItsOwnDefaults) {
   EXPECT_EQ(spec.recipe().training().step_count(), 100);
   EXPECT_EQ(spec.recipe().training().learning_rate(), 0.02);
   EXPECT_EQ(spec.recipe().name(), "sasq-first-token-float");
-  EXPECT_THAT(Baselines(spec),
-              testing::ElementsAre("fp-first-token-float", "rtn_dynamic-first-token-float",
-                                   "static_absmax-first-token-float",
-                                   "static_mse-first-token-float"));
+  EXPECT_THAT(
+      Baselines(spec),
+      testing::ElementsAre("fp-first-token-float", "rtn_dynamic-first-token-float",
+                           "static_absmax-first-token-float", "static_mse-first-token-float"));
 }
 
 TEST(CompleteSpecTest, WarmupIsNoLongerThanTraining) {
@@ -126,11 +126,11 @@ TEST(CompleteSpecTest, AddsTheFloatRowThatIsScoredOnTheSameTokens) {
 TEST(CompleteSpecTest, AComparisonHasEveryMethodAndBothPresets) {
   const v1::JobSpec spec = Complete(ComparisonSpec());
   EXPECT_FALSE(spec.has_recipe());
-  EXPECT_THAT(Baselines(spec),
-              testing::ElementsAre("fp", "rtn_dynamic", "static_absmax", "static_percentile",
-                                   "static_mse", "smoothquant", "quarot", "spinquant", "llm_qat",
-                                   "sasq", "fp_clipped", "sasq-serve", "sasq-max",
-                                   "fp-first-token-float"));
+  EXPECT_THAT(
+      Baselines(spec),
+      testing::ElementsAre("fp", "rtn_dynamic", "static_absmax", "static_percentile", "static_mse",
+                           "smoothquant", "quarot", "spinquant", "llm_qat", "sasq", "fp_clipped",
+                           "sasq-serve", "sasq-max", "fp-first-token-float"));
   EXPECT_EQ(spec.evaluation().decode_window_count(), 2);
   EXPECT_EQ(spec.evaluation().agreement_window_count(), 2);
 }
