@@ -4,10 +4,11 @@
 # the default windows. The second run skips what is there.
 #
 # usage: compare.sh [--keep] [--dataset-dir FOLDER] [--data-dir FOLDER] [--eval-windows N]
-#                   [--baseline METHOD[:FIRST_TOKEN]]...
+#                   [--eval-text FILE] [--baseline METHOD[:FIRST_TOKEN]]...
 #   --keep                leave the service up, and print how to talk to it
 #   --dataset-dir FOLDER  WikiText-2: a folder with wiki.test.raw (default: $SASQ_WIKITEXT2_DIR, or
 #                         Wikipedia text, which is not WikiText-2)
+#   --eval-text FILE      evaluate on this text as it is, such as wiki.test.tokens
 #   --data-dir FOLDER     where sasqd keeps jobs and artifacts (default: build/compare/data)
 #   --eval-windows N      2,048-token windows of each row and text (default: 4; 0: all)
 #   --baseline METHOD     measure this row; may be repeated (default: every method and preset)
@@ -19,13 +20,14 @@
 readonly OUT="$SASQ_ROOT/build/compare"
 readonly SUITE="$SASQ_ROOT/quant/eval/suite"
 
-keep=0 dataset_dir="" data_dir="$OUT/data" eval_windows=4 baseline_flags=()
+keep=0 dataset_dir="" data_dir="$OUT/data" eval_windows=4 eval_text="" baseline_flags=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --keep) keep=1 && shift ;;
     --dataset-dir) dataset_dir=${2:?"$1 wants a folder"} && shift 2 ;;
     --data-dir) data_dir=${2:?"$1 wants a folder"} && shift 2 ;;
     --eval-windows) eval_windows=${2:?"$1 wants a number"} && shift 2 ;;
+    --eval-text) eval_text=$(realpath "${2:?"$1 wants a file"}") && shift 2 ;;
     --baseline) baseline_flags+=(--baseline "${2:?"$1 wants a method"}") && shift 2 ;;
     *) fail "unknown argument: $1" "$(sed -n 's/^# usage: /usage: /p' "$0")" ;;
   esac
@@ -41,6 +43,7 @@ note "$model"
 
 step "Texts"
 eval "$(scripts/get_text.sh --other-texts ${dataset_dir:+--dataset-dir "$dataset_dir"})"
+[ -z "$eval_text" ] || { DATASET=$(basename "$eval_text") EVAL_TEXT=$eval_text EVAL_LAYOUT=plain; }
 note "evaluation: $DATASET"
 note "            $EVAL_TEXT"
 note "training:   $TRAIN_TEXT"

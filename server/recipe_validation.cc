@@ -106,6 +106,10 @@ void ApplyPreset(v1::Recipe& recipe) {
   if (serve && !recipe.has_sites()) {
     recipe.mutable_sites()->set_max_float_flops(kServeFloatFlops);
   }
+  v1::TrainingOptions& training = *recipe.mutable_training();
+  if (training.step_count() == 0) training.set_step_count(100);
+  if (training.window_tokens() == 0) training.set_window_tokens(512);
+  if (training.learning_rate() == 0) training.set_learning_rate(0.03);
 }
 
 bool IsMixed(const v1::SitePolicy& sites) {

@@ -21,7 +21,9 @@
 namespace sasq {
 namespace {
 
-constexpr int64_t kBatchSize = 32;
+constexpr int64_t kMaxBatchSize = 32;
+// Most bytes of keys and values, unless one sequence alone has more.
+constexpr int64_t kMaxCacheBytes = int64_t{512} << 20;
 constexpr int64_t kMinGreedyTokens = 3;
 constexpr uint64_t kGreedyTokenChoices = 3;
 
@@ -72,6 +74,12 @@ class Writer {
   std::vector<int32_t> tokens_;
 };
 
+int64_t BatchSize(const ModelConfig& config, int64_t token_count) {
+  const int64_t sequence_bytes = 2 * token_count * config.layer_count * config.kv_head_count *
+                                 config.head_dim * static_cast<int64_t>(sizeof(float));
+  return std::clamp<int64_t>(kMaxCacheBytes / sequence_bytes, 1, kMaxBatchSize);
+}
+
 // Writes sequences first..first+count-1 side by side, one token each at a time.
 absl::Status WriteBatch(const Model& model, const SelfGenerationOptions& options,
                         const at::Tensor& head, SiteExecutor& executor, int64_t first,
@@ -108,8 +116,9 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> GenerateTrainingText(
     const at::Tensor head = FloatTensor(model->parts().head, model->parts().device);
     const std::unique_ptr<SiteExecutor> executor = MakeFloatExecutor(model);
     std::vector<std::vector<int32_t>> sequences;
-    for (int64_t first = 0; first < options.sequence_count; first += kBatchSize) {
-      const int64_t count = std::min(kBatchSize, options.sequence_count - first);
+    const int64_t batch_size = BatchSize(model->config(), options.token_count);
+    for (int64_t first = 0; first < options.sequence_count; first += batch_size) {
+      const int64_t count = std::min(batch_size, options.sequence_count - first);
       SASQ_RETURN_IF_ERROR(WriteBatch(*model, options, head, *executor, first, count, sequences));
     }
     return sequences;

@@ -23,8 +23,9 @@ struct SelfGenerationOptions {
 // The paper's hybrid: the first token is drawn evenly from the vocabulary, the next 3, 4 or 5
 // (drawn evenly for each sequence) are the most likely ones, all others are drawn from the model's
 // softmax at temperature 1. A sequence goes on after an end-of-text token. The same options give
-// the same text. At most 32 sequences are written at a time, their keys and values held in float32.
-// CANCELLED when asked to stop; DIVERGED (FAILED_PRECONDITION) if a logit is not finite.
+// the same text. At most 32 sequences are written at a time, and only as many as have 512 MiB of
+// keys and values in float32. CANCELLED when asked to stop; DIVERGED (FAILED_PRECONDITION) if a
+// logit is not finite.
 absl::StatusOr<std::vector<std::vector<int32_t>>> GenerateTrainingText(
     const std::shared_ptr<const Model>& model, const SelfGenerationOptions& options);
 

@@ -1,27 +1,30 @@
 #include "quant/methods/site_policy.h"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
 #include "quant/methods/static_scales.h"
+#include "quant/model/decoder.h"
 #include "quant/model/forward.h"
+#include "quant/model/kv_cache.h"
 #include "quant/model/model_parts.h"
 #include "quant/model/next_token_loss.h"
 #include "quant/model/site_executor.h"
+#include "quant/model/torch_guard.h"
 
 namespace sasq {
 namespace {
 
-// Sites whose cost is measured, and windows that measure it.
-constexpr size_t kTriedSites = 24;
+// Windows that measure what a site costs, and how many sites are tried beside those of down_proj.
 constexpr size_t kMeasuredWindows = 2;
+constexpr size_t kTriedOthers = 8;
 
 bool IsStatic(const SiteRule& rule) { return rule.precision == SitePrecision::kStatic; }
 
@@ -53,54 +56,107 @@ absl::Status ApplyPattern(absl::string_view field, const std::string& pattern,
                     "INVALID_SPEC");
 }
 
-// Mean loss of some windows.
-class LossMeter {
+// The loss of the float model with one site quantized, less its own. What comes before the site's
+// layer is computed once.
+class CostMeter {
  public:
-  LossMeter(const std::shared_ptr<const QuantizedWeights>& weights, const SiteSearch& search)
-      : weights_(weights), search_(search), loss_(weights->model()) {}
+  CostMeter(const std::shared_ptr<const QuantizedWeights>& weights, const SiteSearch& search,
+            const QuantizationRules& rules)
+      : weights_(weights), search_(search), rules_(rules), loss_(weights->model()) {
+    float_rules_ = rules;
+    for (SiteRule& rule : float_rules_.sites) rule = {SitePrecision::kFloat, 0};
+  }
 
-  absl::StatusOr<double> Measure(const QuantizationRules& rules) {
+  absl::Status Begin() {
+    const size_t count = std::min(kMeasuredWindows, search_.windows.size());
+    for (const absl::Span<const int32_t> tokens : search_.windows.first(count)) {
+      Window& window = windows_.emplace_back(Window{tokens, MakeDecoder(tokens), {}});
+      SASQ_ASSIGN_OR_RETURN(const at::Tensor hidden, window.decoder.Embed(tokens));
+      window.layer_inputs.push_back(hidden);
+    }
+    SASQ_ASSIGN_OR_RETURN(float_loss_, Loss(float_rules_, 0, /*keep_inputs=*/true));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<double> Cost(size_t site) {
+    QuantizationRules alone = float_rules_;
+    alone.sites[site] = rules_.sites[site];
+    SASQ_ASSIGN_OR_RETURN(const double loss, Loss(alone, weights_->model().sites()[site].layer,
+                                                  /*keep_inputs=*/false));
+    return std::isfinite(loss) ? loss - float_loss_ : HUGE_VAL;
+  }
+
+ private:
+  struct Window {
+    absl::Span<const int32_t> tokens;
+    Decoder decoder;
+    std::vector<at::Tensor> layer_inputs;  // of the float model
+  };
+
+  Decoder MakeDecoder(absl::Span<const int32_t> tokens) const {
+    const int64_t past = search_.prefix == nullptr ? 0 : search_.prefix->token_count;
+    return Decoder(weights_->model(),
+                   {.token_count = static_cast<int64_t>(tokens.size()), .past_count = past},
+                   past > 0 ? 0 : LeadingCopies(tokens));
+  }
+
+  // The mean loss with `rules`, which are float before `first_layer`.
+  absl::StatusOr<double> Loss(const QuantizationRules& rules, int first_layer, bool keep_inputs) {
+    const at::NoGradGuard no_grad;
     SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<SiteExecutor> executor,
                           MakeQuantizedExecutor(weights_, rules));
     SequenceLoss sum;
-    const size_t count = std::min(kMeasuredWindows, search_.windows.size());
-    for (const absl::Span<const int32_t> window : search_.windows.first(count)) {
-      SASQ_ASSIGN_OR_RETURN(const at::Tensor hidden,
-                            Forward(weights_->model(), window, *executor,
-                                    {.past = search_.prefix, .stop = search_.stop}));
-      SASQ_ASSIGN_OR_RETURN(
-          const SequenceLoss loss,
-          loss_.Compute(hidden, window, rules.leading_tokens_float ? 1 : 0, search_.stop));
+    for (Window& window : windows_) {
+      at::Tensor hidden = window.layer_inputs[static_cast<size_t>(first_layer)];
+      for (int layer = first_layer; layer < weights_->model().config().layer_count; ++layer) {
+        LayerCache cache;
+        if (search_.prefix != nullptr) {
+          cache.past = &search_.prefix->layers[static_cast<size_t>(layer)];
+        }
+        SASQ_ASSIGN_OR_RETURN(
+            hidden, window.decoder.RunLayer(layer, hidden, *executor, search_.stop, cache));
+        if (keep_inputs) window.layer_inputs.push_back(hidden);
+      }
+      SASQ_ASSIGN_OR_RETURN(const SequenceLoss loss,
+                            loss_.Compute(window.decoder.FinalNorm(hidden), window.tokens,
+                                          rules.leading_tokens_float ? 1 : 0, search_.stop));
       sum.sum_nats += loss.sum_nats;
       sum.count += loss.count;
     }
     return sum.sum_nats / static_cast<double>(sum.count);
   }
 
- private:
   const std::shared_ptr<const QuantizedWeights>& weights_;
   const SiteSearch& search_;
+  const QuantizationRules& rules_;
+  QuantizationRules float_rules_;
   NextTokenLoss loss_;
+  std::vector<Window> windows_;
+  double float_loss_ = 0;
 };
 
-// Static sites, those with the worst expected error first. First tokens and the others are judged
-// apart: beside an outlier's energy the error of all other values looks small.
-std::vector<size_t> WorstSites(const SiteSearch& search, const QuantizationRules& rules) {
-  std::vector<std::pair<double, size_t>> sites;
+// The static sites that are tried: every input of down_proj, where massive activations live, and of
+// the others those with the worst expected error.
+std::vector<size_t> TriedSites(const Model& model, const SiteSearch& search,
+                               const QuantizationRules& rules) {
+  std::vector<size_t> tried;
+  std::vector<std::pair<double, size_t>> others;
   for (size_t i = 0; i < rules.sites.size(); ++i) {
     if (!IsStatic(rules.sites[i])) continue;
+    if (model.sites()[i].kind == SiteKind::kDownIn) {
+      tried.push_back(i);
+      continue;
+    }
     const QuantizationError error =
         ExpectedError(search.statistics->sites[i], rules.sites[i].scale, rules.activation_bits,
                       rules.leading_tokens_float);
-    double noise = error.rest_noise_share;
-    if (!rules.leading_tokens_float) noise = std::max(noise, error.first_noise_share);
-    sites.push_back({-noise, i});
+    others.push_back({-error.rest_noise_share, i});
   }
-  std::sort(sites.begin(), sites.end());
-  std::vector<size_t> worst;
-  for (const auto& [noise, site] : sites) worst.push_back(site);
-  worst.resize(std::min(worst.size(), kTriedSites));
-  return worst;
+  std::sort(others.begin(), others.end());
+  for (size_t i = 0; i < std::min(others.size(), kTriedOthers); ++i) {
+    tried.push_back(others[i].second);
+  }
+  return tried;
 }
 
 // Gives static sites that cost something `precision`, in their order, within the budget.
@@ -151,19 +207,18 @@ absl::StatusOr<std::vector<std::optional<double>>> ApplyBudgets(
     const std::shared_ptr<const QuantizedWeights>& weights, const SiteSearch& search,
     QuantizationRules& rules) {
   const Model& model = weights->model();
-  QuantizationRules all_float = rules;
-  for (SiteRule& rule : all_float.sites) rule = {SitePrecision::kFloat, 0};
-  LossMeter meter(weights, search);
-  SASQ_ASSIGN_OR_RETURN(const double float_loss, meter.Measure(all_float));
   std::vector<std::optional<double>> costs(rules.sites.size());
   std::vector<std::pair<double, size_t>> by_cost;  // cost for its arithmetic, greatest first
-  for (const size_t site : WorstSites(search, rules)) {
-    QuantizationRules alone = all_float;
-    alone.sites[site] = rules.sites[site];
-    SASQ_ASSIGN_OR_RETURN(const double loss, meter.Measure(alone));
-    costs[site] = std::isfinite(loss) ? loss - float_loss : HUGE_VAL;
-    by_cost.push_back({-*costs[site] / SiteFlops(model, site), site});
-  }
+  const absl::Status measured = CatchTorch([&]() -> absl::Status {
+    CostMeter meter(weights, search, rules);
+    SASQ_RETURN_IF_ERROR(meter.Begin());
+    for (const size_t site : TriedSites(model, search, rules)) {
+      SASQ_ASSIGN_OR_RETURN(costs[site], meter.Cost(site));
+      by_cost.push_back({-*costs[site] / SiteFlops(model, site), site});
+    }
+    return absl::OkStatus();
+  });
+  SASQ_RETURN_IF_ERROR(measured);
   std::sort(by_cost.begin(), by_cost.end());
   Spend(model, by_cost, SitePrecision::kFloat, search.max_float_flops, rules);
   Spend(model, by_cost, SitePrecision::kDynamic, search.max_dynamic_flops, rules);

@@ -44,8 +44,8 @@ struct SiteSearch {
 // Leaves sites in float, and then gives sites one scale per token, while their share of the
 // arithmetic stays within the two budgets; those first that cost the model most for their
 // arithmetic. The cost of a site is measured: the loss of the float model with that site alone
-// quantized, less the loss of the float model. Only the sites with the worst expected error are
-// tried. Returns each site's cost in nats per token; none where it was not measured.
+// quantized, less the loss of the float model. Tried are the inputs of down_proj and some others.
+// Returns each site's cost in nats per token; none where it was not measured.
 absl::StatusOr<std::vector<std::optional<double>>> ApplyBudgets(
     const std::shared_ptr<const QuantizedWeights>& weights, const SiteSearch& search,
     QuantizationRules& rules);

@@ -89,6 +89,7 @@ class SpinQuant final : public Method {
     SASQ_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> folded,
                           RotateModel(inputs.model, Identities(start), inputs.stop));
     const RotationTrainerOptions options = TrainerOptions();
+    SASQ_CHECK(options.step_count > 0);
     RotationTrainer trainer(folded, std::move(start), options);
     for (int64_t step = 0; step < options.step_count; ++step) {
       const absl::Span<const int32_t> window = inputs.training_window(step);

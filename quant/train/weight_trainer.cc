@@ -165,10 +165,15 @@ class LlmQatTrainer final : public WeightTrainer {
 
   absl::StatusOr<std::shared_ptr<const Model>> Finish() override {
     return CatchTorchOr([&]() -> absl::StatusOr<std::shared_ptr<const Model>> {
+      // The builder copies every weight: the moments make room for it.
+      for (SiteState& state : student_.sites()) {
+        state.first.reset();
+        state.second.reset();
+      }
       ModelBuilder builder(teacher_);
       for (const SiteId site : teacher_->sites()) {
         SiteState& state = student_.sites()[static_cast<size_t>(SiteIndex(site))];
-        const at::Tensor stacked = std::exchange(state, {}).weights.cpu();
+        const at::Tensor stacked = std::exchange(state.weights, {}).cpu();
         int64_t row = 0;
         for (at::Tensor& weights : builder.weights(site)) {
           weights = stacked.narrow(0, row, weights.size(0));

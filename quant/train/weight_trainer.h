@@ -2,9 +2,9 @@
 // sections 2.2 and 2.3). For the engine alone: whoever includes this includes LibTorch.
 //
 // The student is the teacher with fake-quantized linears: weights rounded symmetrically per output
-// channel, activations per token, each with its absmax as the clip (the paper's equation 1), so
+// channel, activations per token, each with its absmax as the clip (the paper's MinMax), so
 // that the straight-through gradient of both is 1. The loss is the divergence of the student's next
-// token from the teacher's whole softmax: the paper's cross entropy of logits (equation 3) less the
+// token from the teacher's whole softmax: the paper's cross entropy of logits less the
 // teacher's entropy, which has no gradient. AdamW without weight decay (arXiv 1711.05101), cosine.
 // Norms, biases, embeddings and the output layer are frozen; the paper trains them too.
 //

@@ -54,6 +54,8 @@ TEST_F(SelfGenerationTest, GreedyFirstAndThenSampled) {
   const Texts texts = Generate(40, kTokens, 1);
   std::set<int64_t> greedy_counts;
   double surprise = 0, variance = 0;  // -ln p of what was drawn, less its expectation
+  double rank = 0;                    // share of the distribution before the middle of what was
+  int64_t drawn_count = 0;            // drawn, less 1/2
   for (const std::vector<int32_t>& text : texts) {
     const at::Tensor log_p = at::log_softmax(Logits(model_, text), 1);
     int64_t greedy = 0;
@@ -68,9 +70,12 @@ TEST_F(SelfGenerationTest, GreedyFirstAndThenSampled) {
         const double nats = -static_cast<double>(row[v]);
         entropy += std::exp(-nats) * nats;
         square += std::exp(-nats) * nats * nats;
+        if (v <= drawn) rank += std::exp(-nats) * (v < drawn ? 1 : 0.5);
       }
       surprise += -static_cast<double>(row[drawn]) - entropy;
       variance += square - entropy * entropy;
+      rank -= 0.5;
+      ++drawn_count;
     }
     EXPECT_GE(greedy, 3);
     greedy_counts.insert(std::min<int64_t>(greedy, 5));
@@ -79,6 +84,8 @@ TEST_F(SelfGenerationTest, GreedyFirstAndThenSampled) {
   // Draws from the softmax: a sum of independent deviations, within 5 of its standard deviations.
   EXPECT_GT(variance, 0);
   EXPECT_LT(std::abs(surprise), 5 * std::sqrt(variance));
+  // An even draw of [0, 1) has the variance 1/12; middles of intervals have less.
+  EXPECT_LT(std::abs(rank), 5 * std::sqrt(static_cast<double>(drawn_count) / 12));
 }
 
 TEST_F(SelfGenerationTest, StopsAndRefusesWhatTheModelCannotWrite) {
