@@ -117,7 +117,10 @@ void CompleteBaselines(v1::JobSpec& spec, FieldChecker& check) {
     return;
   }
   const bool said = spec.baselines_size() > 0;
-  if (!said) AddDefaultBaselines(spec);
+  if (!said) {
+    if (!check.violations().empty()) return;  // they would repeat what is wrong with the recipe
+    AddDefaultBaselines(spec);
+  }
   std::set<std::string> names;
   if (spec.has_recipe()) names.insert(spec.recipe().name());
   google::protobuf::RepeatedPtrField<v1::Recipe> kept;

@@ -86,14 +86,16 @@ TEST(CompleteRecipeTest, PresetsAreWrittenOut) {
   EXPECT_EQ(serve.first_token(), v1::FIRST_TOKEN_QUANTIZED);
   EXPECT_EQ(serve.rotation(), v1::ROTATION_FOLDED);
   EXPECT_EQ(serve.sites().max_float_flops(), 0.05);
-  EXPECT_EQ(serve.training().learning_rate(), 0.02);
+  EXPECT_EQ(serve.training().step_count(), 100);
+  EXPECT_EQ(serve.training().window_tokens(), 512);
+  EXPECT_EQ(serve.training().learning_rate(), 0.03);
   EXPECT_EQ(serve.name(), "sasq-serve");
   const v1::Recipe max = Complete("preset: PRESET_SASQ_MAX");
   EXPECT_EQ(max.method(), v1::METHOD_SASQ);
   EXPECT_EQ(max.first_token(), v1::FIRST_TOKEN_FLOAT);
   EXPECT_EQ(max.rotation(), v1::ROTATION_ONLINE);
   EXPECT_FALSE(max.has_sites());
-  EXPECT_EQ(max.training().step_count(), 100);
+  EXPECT_TRUE(MessageDifferencer::Equals(max.training(), serve.training()));
   EXPECT_EQ(max.name(), "sasq-max");
 }
 
