@@ -127,8 +127,7 @@ absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_seco
           absl::StrCat("names a model that cannot be quantized: ", config.status().message())}},
         "INVALID_SPEC");
   }
-  if (const std::vector<FieldViolation> wrong = CheckWindows(spec, config->max_position_count);
-      !wrong.empty()) {
+  if (const std::vector<FieldViolation> wrong = CheckAgainstModel(spec, *config); !wrong.empty()) {
     return FieldViolationsStatus(wrong, "INVALID_SPEC");
   }
   const Cost cost = JobCost(spec, *config);

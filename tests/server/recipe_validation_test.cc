@@ -204,7 +204,7 @@ TEST(CompleteRecipeTest, RefusesWhatAMethodDoesNotKnow) {
       {"r.sites", "method: METHOD_FP_CLIPPED sites { max_float_flops: 0.1 }"},
       {"r.sites.float_sites", "method: METHOD_SASQ sites { float_sites: '' }"},
       {"r.sites.float_sites", "method: METHOD_SASQ sites { float_sites: 'a\\tb' }"},
-      {"r.sites.dynamic_sites", "method: METHOD_SASQ sites { dynamic_sites: '\\377' }"},
+      {"r.sites.dynamic_sites", "method: METHOD_SASQ sites { dynamic_sites: 'a\\nb' }"},
       {"r.sites.max_float_flops", "method: METHOD_SASQ sites { max_float_flops: 1.5 }"},
       {"r.sites.max_dynamic_flops", "method: METHOD_SASQ sites { max_dynamic_flops: -1 }"},
       {"r.activation_bits", "method: METHOD_SASQ activation_bits: 3"},
