@@ -23,6 +23,13 @@ absl::Status Wanted(absl::string_view text, absl::string_view wanted) {
   return absl::InvalidArgumentError(absl::StrCat("is \"", text, "\", want ", wanted));
 }
 
+// Zeros that specs as the service writes them hold: shares of which 0 is none, and the percentile
+// of a recipe without one.
+bool MayBeZero(const FieldDescriptor& field) {
+  return field.name() == "max_float_flops" || field.name() == "max_dynamic_flops" ||
+         field.name() == "percentile";
+}
+
 template <typename Int>
 absl::StatusOr<Int> ParseInt(absl::string_view text) {
   int64_t wide = 0;
@@ -58,7 +65,9 @@ absl::Status SetScalarField(google::protobuf::Message* message, const FieldDescr
                             absl::string_view text) {
   const google::protobuf::Reflection* reflection = message->GetReflection();
   // On the wire a zero of these types is no value at all. The one int64, the seed, means its zero.
-  const auto says_nothing = [field](double value) { return value == 0 && !field->has_presence(); };
+  const auto says_nothing = [field](double value) {
+    return value == 0 && !field->has_presence() && !MayBeZero(*field);
+  };
   constexpr absl::string_view kMoreThanZero = "more than 0, or nothing for the default";
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:

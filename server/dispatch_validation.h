@@ -18,7 +18,7 @@ inline constexpr size_t kMaxArtifactBytes = 8 << 20;
 inline constexpr int kMaxArtifactFiles = 16;
 inline constexpr int kMaxRows = 64;
 inline constexpr size_t kMaxSubjectBytes = 256;
-inline constexpr size_t kMaxFailureBytes = 4096;
+inline constexpr size_t kMaxFailureBytes = 16 << 10;
 
 absl::Status CheckRegisterWorker(const dispatch::v1::RegisterWorkerRequest& request);
 absl::Status CheckLeaseTask(const dispatch::v1::LeaseTaskRequest& request);

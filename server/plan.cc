@@ -64,8 +64,8 @@ Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config) {
   const int64_t evaluation_tokens = spec.evaluation().window_tokens();
   const int64_t evaluation_windows = TextWindows(spec.evaluation_text(), spec.evaluation());
   for (const v1::Recipe& recipe : AllRecipes(spec)) {
-    calibrates = calibrates || recipe.activations() == v1::ACTIVATIONS_STATIC ||
-                 recipe.has_smoothing();
+    calibrates =
+        calibrates || recipe.activations() == v1::ACTIVATIONS_STATIC || recipe.has_smoothing();
     if (Trains(recipe)) {
       const int64_t tokens = recipe.training().window_tokens();
       AddStage(recipe.training().step_count(), tokens, StepFlopCount(recipe, config), cost);
@@ -127,8 +127,7 @@ absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_seco
           absl::StrCat("names a model that cannot be quantized: ", config.status().message())}},
         "INVALID_SPEC");
   }
-  if (const std::vector<FieldViolation> wrong = CheckWindows(spec, config->max_position_count);
-      !wrong.empty()) {
+  if (const std::vector<FieldViolation> wrong = CheckAgainstModel(spec, *config); !wrong.empty()) {
     return FieldViolationsStatus(wrong, "INVALID_SPEC");
   }
   const Cost cost = JobCost(spec, *config);

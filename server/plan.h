@@ -10,13 +10,13 @@ namespace sasq {
 
 // The plan of a completed spec; model_readable is false where config.json cannot be read here.
 // `flops_per_second` is the speed of the worker that the duration is estimated for; 0: no worker.
-// INVALID_ARGUMENT (INVALID_SPEC) if the architecture is not known, config.json is wrong, or a
-// window is longer than the model's context.
+// INVALID_ARGUMENT (INVALID_SPEC) if the architecture is not known, config.json is wrong, a window
+// is longer than the model's context, or a prefix or a site is not the model's.
 //
 // Floating point operations are those of quant/format/flop_count.h over: calibration once, if a
-// recipe has static scales or smoothing; the training steps of every recipe that trains; evaluation of every row
-// on every text. Where all windows of a text are wanted, its tokens are estimated from its size at
-// 4 bytes a token.
+// recipe has static scales or smoothing; the training steps of every recipe that trains; evaluation
+// of every row on every text. Where all windows of a text are wanted, its tokens are estimated from
+// its size at 4 bytes a token.
 //
 // Memory, bytes, of the stage that needs most:
 //   weights     4 a parameter (float32) + 1 a linear's weight (INT8)

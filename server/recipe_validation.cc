@@ -1,11 +1,14 @@
 #include "server/recipe_validation.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "quant/format/site.h"
+#include "quant/format/site_pattern.h"
 #include "server/text_rules.h"
 
 namespace sasq {
@@ -156,8 +159,7 @@ std::string DefaultName(const v1::Recipe& recipe, const v1::Recipe& usual) {
                                                        : "-unrotated";
   }
   if (recipe.has_smoothing() && recipe.method() != v1::METHOD_SMOOTHQUANT) name += "-smoothed";
-  if (recipe.scale_rule() != usual.scale_rule() &&
-      recipe.activations() == v1::ACTIVATIONS_STATIC) {
+  if (recipe.scale_rule() != usual.scale_rule() && recipe.activations() == v1::ACTIVATIONS_STATIC) {
     absl::StrAppend(&name, "-",
                     ShortName(v1::ScaleRule_Name(recipe.scale_rule()), "SCALE_RULE_", '-'));
   }
@@ -396,6 +398,33 @@ class RecipeChecker {
 
 void CompleteRecipe(absl::string_view field, v1::Recipe& recipe, FieldChecker& check) {
   RecipeChecker(field, recipe, check).Complete();
+}
+
+void CheckAgainstModel(absl::string_view field, const v1::Recipe& recipe, const ModelConfig& config,
+                       FieldChecker& check) {
+  for (const int32_t token : recipe.prefix_tokens()) {
+    if (token < config.vocab_size) continue;
+    check.Add(absl::StrCat(field, ".prefix_tokens"),
+              absl::StrCat("has ", token, ", want 0..", config.vocab_size - 1,
+                           ", the model's vocabulary"));
+  }
+  const std::vector<SiteId> sites = AllSites(static_cast<int>(config.layer_count));
+  const auto check_patterns = [&](absl::string_view name, const auto& patterns) {
+    for (const std::string& pattern : patterns) {
+      const bool matches = std::any_of(sites.begin(), sites.end(), [&](const SiteId& site) {
+        return MatchesPattern(pattern, SiteName(site));
+      });
+      if (matches) continue;
+      check.Add(absl::StrCat(field, ".sites.", name),
+                absl::StrCat("has \"", pattern,
+                             "\", which is no site of the model; want names "
+                             "such as `",
+                             SiteName(sites.front()), "` or `", SiteName(sites.back()),
+                             "`, with `*` for any text"));
+    }
+  };
+  check_patterns("float_sites", recipe.sites().float_sites());
+  check_patterns("dynamic_sites", recipe.sites().dynamic_sites());
 }
 
 bool HasStaticScales(const v1::Recipe& recipe) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "quant/format/model_config.h"
 #include "sasq/v1/job_spec.pb.h"
 #include "server/field_checker.h"
 
@@ -13,6 +14,10 @@ namespace sasq {
 // Completes the recipe at `field`; completing it again changes nothing. What is wrong goes to
 // `check`.
 void CompleteRecipe(absl::string_view field, v1::Recipe& recipe, FieldChecker& check);
+
+// What a completed recipe says of a model that is known: tokens of its prefix, names of sites.
+void CheckAgainstModel(absl::string_view field, const v1::Recipe& recipe, const ModelConfig& config,
+                       FieldChecker& check);
 
 // Whether a completed recipe gives static scales that a scale pack can hold.
 bool HasStaticScales(const v1::Recipe& recipe);

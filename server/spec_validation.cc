@@ -103,9 +103,9 @@ void AddFloatRows(std::set<std::string> names, v1::JobSpec& spec, FieldChecker& 
     }
   }
   if (spec.baselines_size() > kMaxBaselines) {
-    check.Add("spec.baselines", absl::StrCat("have ", spec.baselines_size(),
-                                             " entries with their float rows, want at most ",
-                                             kMaxBaselines));
+    check.Add("spec.baselines",
+              absl::StrCat("have ", spec.baselines_size(),
+                           " entries with their float rows, want at most ", kMaxBaselines));
   }
 }
 
@@ -117,7 +117,10 @@ void CompleteBaselines(v1::JobSpec& spec, FieldChecker& check) {
     return;
   }
   const bool said = spec.baselines_size() > 0;
-  if (!said) AddDefaultBaselines(spec);
+  if (!said) {
+    if (!check.violations().empty()) return;  // they would repeat what is wrong with the recipe
+    AddDefaultBaselines(spec);
+  }
   std::set<std::string> names;
   if (spec.has_recipe()) names.insert(spec.recipe().name());
   google::protobuf::RepeatedPtrField<v1::Recipe> kept;
@@ -152,9 +155,10 @@ void CompleteNamedTexts(absl::string_view field, int max_count,
     const std::string entry = absl::StrCat(field, "[", i, "]");
     v1::NamedText& text = texts[i];
     if (!IsRowName(text.name(), kMaxTextNameBytes)) {
-      check.Add(absl::StrCat(entry, ".name"),
-                absl::StrCat("is \"", text.name(), "\", want 1..", kMaxTextNameBytes,
-                             " of a-z, 0-9, `_`, `-` and `.`, the first of them a letter or digit"));
+      check.Add(
+          absl::StrCat(entry, ".name"),
+          absl::StrCat("is \"", text.name(), "\", want 1..", kMaxTextNameBytes,
+                       " of a-z, 0-9, `_`, `-` and `.`, the first of them a letter or digit"));
     } else if (!names.insert(text.name()).second) {
       check.Add(absl::StrCat(entry, ".name"), absl::StrCat("is ", text.name(), " a second time"));
     }
@@ -201,12 +205,11 @@ void CompleteMeasuring(v1::JobSpec& spec, FieldChecker& check) {
       "spec.evaluation.generated_tokens", evaluation.generated_tokens(), 1, 1024, 32));
 }
 
-void CheckWindow(absl::string_view field, int64_t window_tokens, int64_t max_position_count,
-                 std::vector<FieldViolation>& violations) {
-  if (window_tokens > max_position_count) {
-    violations.push_back(
-        {std::string(field), absl::StrCat("is ", window_tokens, ", want at most ",
-                                          max_position_count, ", the model's context")});
+void CheckWindow(absl::string_view field, int64_t window_tokens, const ModelConfig& config,
+                 FieldChecker& check) {
+  if (window_tokens > config.max_position_count) {
+    check.Add(field, absl::StrCat("is ", window_tokens, ", want at most ",
+                                  config.max_position_count, ", the model's context"));
   }
 }
 
@@ -257,19 +260,20 @@ absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec) {
   return spec;
 }
 
-std::vector<FieldViolation> CheckWindows(const v1::JobSpec& spec, int64_t max_position_count) {
-  std::vector<FieldViolation> violations;
-  CheckWindow("spec.calibration.window_tokens", spec.calibration().window_tokens(),
-              max_position_count, violations);
-  CheckWindow("spec.evaluation.window_tokens", spec.evaluation().window_tokens(),
-              max_position_count, violations);
-  CheckWindow("spec.recipe.training.window_tokens", spec.recipe().training().window_tokens(),
-              max_position_count, violations);
+std::vector<FieldViolation> CheckAgainstModel(const v1::JobSpec& spec, const ModelConfig& config) {
+  FieldChecker check;
+  CheckWindow("spec.calibration.window_tokens", spec.calibration().window_tokens(), config, check);
+  CheckWindow("spec.evaluation.window_tokens", spec.evaluation().window_tokens(), config, check);
+  const auto check_recipe = [&](absl::string_view field, const v1::Recipe& recipe) {
+    CheckWindow(absl::StrCat(field, ".training.window_tokens"), recipe.training().window_tokens(),
+                config, check);
+    CheckAgainstModel(field, recipe, config, check);
+  };
+  check_recipe("spec.recipe", spec.recipe());
   for (int i = 0; i < spec.baselines_size(); ++i) {
-    CheckWindow(absl::StrCat("spec.baselines[", i, "].training.window_tokens"),
-                spec.baselines(i).training().window_tokens(), max_position_count, violations);
+    check_recipe(absl::StrCat("spec.baselines[", i, "]"), spec.baselines(i));
   }
-  return violations;
+  return check.violations();
 }
 
 std::string PathOfUri(absl::string_view uri) {

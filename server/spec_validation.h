@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/rpc_status.h"
+#include "quant/format/model_config.h"
 #include "sasq/v1/job_spec.pb.h"
 
 namespace sasq {
@@ -17,8 +18,9 @@ namespace sasq {
 // (INVALID_SPEC) with one violation per wrong field, paths from `spec.` on.
 absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec);
 
-// The windows of a completed spec that are longer than the model's context.
-std::vector<FieldViolation> CheckWindows(const v1::JobSpec& spec, int64_t max_position_count);
+// What a completed spec asks that the model does not have: windows longer than its context, and
+// what CheckAgainstModel of a recipe finds.
+std::vector<FieldViolation> CheckAgainstModel(const v1::JobSpec& spec, const ModelConfig& config);
 
 // The path in `file:/path`, of a URI that CompleteSpec accepted.
 std::string PathOfUri(absl::string_view uri);

@@ -54,8 +54,7 @@ std::string DescribeRecipe(const v1::Recipe& recipe) {
     parts.push_back(absl::StrCat("up to ", 100 * recipe.sites().max_float_flops(), "% in float"));
   }
   if (recipe.sites().max_dynamic_flops() > 0) {
-    parts.push_back(
-        absl::StrCat("up to ", 100 * recipe.sites().max_dynamic_flops(), "% dynamic"));
+    parts.push_back(absl::StrCat("up to ", 100 * recipe.sites().max_dynamic_flops(), "% dynamic"));
   }
   if (recipe.sites().float_sites_size() > 0) {
     parts.push_back(absl::StrCat("float: ", absl::StrJoin(recipe.sites().float_sites(), " ")));

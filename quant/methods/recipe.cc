@@ -70,6 +70,14 @@ class Preparation {
       const int64_t token = result_.model->config().bos_token_id.value_or(0);
       result_.prefix_tokens = {static_cast<int32_t>(token)};
     }
+    const int64_t vocab_size = result_.model->config().vocab_size;
+    for (const int32_t token : result_.prefix_tokens) {
+      if (token >= 0 && token < vocab_size) continue;
+      return WithReason(
+          absl::InvalidArgumentError(absl::StrCat(
+              "prefix_tokens has ", token, ", want tokens of the model, 0..", vocab_size - 1)),
+          "INVALID_SPEC");
+    }
     SASQ_ASSIGN_OR_RETURN(result_.prefix,
                           sasq::ComputePrefix(result_.model, result_.prefix_tokens, inputs_.stop));
     return absl::OkStatus();

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "quant/format/site_pattern.h"
 #include "quant/methods/static_scales.h"
 #include "quant/model/decoder.h"
 #include "quant/model/forward.h"
@@ -172,16 +173,6 @@ void Spend(const Model& model, absl::Span<const std::pair<double, size_t>> by_co
 }
 
 }  // namespace
-
-bool MatchesPattern(absl::string_view pattern, absl::string_view name) {
-  const size_t star = pattern.find('*');
-  if (star == absl::string_view::npos) return pattern == name;
-  if (name.substr(0, star) != pattern.substr(0, star)) return false;
-  for (size_t begin = star; begin <= name.size(); ++begin) {
-    if (MatchesPattern(pattern.substr(star + 1), name.substr(begin))) return true;
-  }
-  return false;
-}
 
 absl::Status ApplyNamedSites(const v1::SitePolicy& policy, const Model& model,
                              QuantizationRules& rules) {

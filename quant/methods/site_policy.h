@@ -20,9 +20,6 @@ namespace sasq {
 
 struct KvCache;  // quant/model/kv_cache.h
 
-// Whether `pattern`, in which `*` stands for any text, is `name`.
-bool MatchesPattern(absl::string_view pattern, absl::string_view name);
-
 // Applies the sites that `policy` names. INVALID_ARGUMENT (INVALID_SPEC) for a pattern that matches
 // no site.
 absl::Status ApplyNamedSites(const v1::SitePolicy& policy, const Model& model,

@@ -54,8 +54,8 @@ TEST(CommandLineTest, Compare) {
 }
 
 TEST(CommandLineTest, RecipeFlags) {
-  const auto options = ParseAs<SubmitOptions>({"submit", "--preset", "sasq_serve",
-                                               "--max-float-flops", "0.02", "--scale-rule", "mse"});
+  const auto options = ParseAs<SubmitOptions>(
+      {"submit", "--preset", "sasq_serve", "--max-float-flops", "0.02", "--scale-rule", "mse"});
   EXPECT_THAT(options.spec.values,
               ElementsAre(std::pair<const std::string, std::string>("--max-float-flops", "0.02"),
                           std::pair<const std::string, std::string>("--preset", "sasq_serve"),

@@ -17,7 +17,8 @@ TEST(EnumNamesTest, ShortNamesLoseThePrefix) {
   EXPECT_EQ(ShortEnumName(v1::TextLayout_descriptor(), v1::TEXT_LAYOUT_WIKITEXT_ROWS),
             "wikitext_rows");
   EXPECT_EQ(ShortEnumName(v1::JobState_descriptor(), 77), "77");
-  EXPECT_THAT(ShortEnumNames(v1::FirstToken_descriptor()), ElementsAre("quantized", "float", "prefix"));
+  EXPECT_THAT(ShortEnumNames(v1::FirstToken_descriptor()),
+              ElementsAre("quantized", "float", "prefix"));
 }
 
 TEST(EnumNamesTest, EveryFormIsRead) {
@@ -30,9 +31,9 @@ TEST(EnumNamesTest, EveryFormIsRead) {
 }
 
 TEST(EnumNamesTest, EveryShortNameLeadsBack) {
-  for (const auto* type : {v1::Method_descriptor(), v1::JobState_descriptor(),
-                           v1::ScaleRule_descriptor(), v1::Preset_descriptor(),
-                           v1::Rotation_descriptor(), v1::DeviceKind_descriptor()}) {
+  for (const auto* type :
+       {v1::Method_descriptor(), v1::JobState_descriptor(), v1::ScaleRule_descriptor(),
+        v1::Preset_descriptor(), v1::Rotation_descriptor(), v1::DeviceKind_descriptor()}) {
     for (int i = 1; i < type->value_count(); ++i) {
       const int number = type->value(i)->number();
       EXPECT_EQ(*ParseEnum(type, ShortEnumName(type, number)), number);

@@ -122,9 +122,9 @@ v1::Job SucceededComparison(const std::string& name) {
 TEST_F(ProgramTest, ComparePrintsTheTableAndWhyRowsFailed) {
   service_.AddWatch(
       {{MakeJob(name_, v1::JOB_STATE_QUEUED, 1), SucceededComparison(name_)}, grpc::Status::OK});
-  const ProgramResult run = Run({"compare", "--model", "/m", "--baseline", "fp", "--baseline",
-                                 "sasq_max:prefix", "--other-text", "code=/c", "--task", "facts=/f",
-                                 "--prompts", "/p"});
+  const ProgramResult run =
+      Run({"compare", "--model", "/m", "--baseline", "fp", "--baseline", "sasq_max:prefix",
+           "--other-text", "code=/c", "--task", "facts=/f", "--prompts", "/p"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.out,
             "row     perplexity  ratio to fp  tokens  time\n"

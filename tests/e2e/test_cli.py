@@ -33,7 +33,7 @@ def test_submit_wait_download(service, inputs, tmp_path):
     for _ in range(2):  # the second time nothing is left to do
         downloaded = service.cli("download", job, "--dir", folder)
         assert downloaded.returncode == 0, downloaded
-    assert json.loads((folder / "report.json").read_text())["method"] == "sasq"
+    assert json.loads((folder / "report.json").read_text())["recipe"] == "sasq"
     (folder / "report.json").write_text("mine")
     assert service.cli("download", job, "--dir", folder).returncode == 1
     assert (folder / "report.json").read_text() == "mine"

@@ -169,6 +169,14 @@ def test_broken_line_of_a_task(service, client, compare_spec, tasks, line, words
         assert word in job["error"]["message"], job["error"]
 
 
+def test_broken_line_of_the_prompts(service, client, compare_spec, tmp_path):
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text('{"prompt": "The river"}\n\n{"text": "no prompt"}\n')
+    job = client.watch(client.submit(compare_spec([row_of("FP")], {"prompts": {"uri": f"file:{prompts}"}})))
+    assert job["state"] == "JOB_STATE_FAILED", job
+    assert ":3" in job["error"]["message"] and "prompt" in job["error"]["message"], job["error"]
+
+
 def test_other_text_shorter_than_a_window(service, client, compare_spec, tmp_path):
     short = tiny_model.write_text(tmp_path / "short.txt", words=24, seed=3)
     job = client.watch(client.submit(compare_spec([row_of("FP")], {"other_texts": [named("brief", short)]})))
@@ -181,7 +189,11 @@ def test_other_text_shorter_than_a_window(service, client, compare_spec, tmp_pat
     ({"recipe": {"method": "METHOD_SASQ"}}, "spec.recipe", "JOB_KIND_COMPARE"),
     ({"baselines": [{"method": "METHOD_QUAROT", "training": {}}]}, "spec.baselines[0].training", "METHOD_QUAROT"),
     ({"baselines": [{"method": "METHOD_FP"}, {"method": "METHOD_FP"}]}, "spec.baselines[1]", '"fp"'),
-], ids=["recipe", "unknown_option", "same_name"])
+    ({"baselines": [row_of("STATIC_MSE", first_token="FIRST_TOKEN_PREFIX", prefix_tokens=[100000])]},
+     "spec.baselines[0].prefix_tokens", "100000"),
+    ({"baselines": [row_of("STATIC_MSE", sites={"float_sites": ["layers.*.down_in", "layers.9.o_in"]})]},
+     "spec.baselines[0].sites.float_sites", "layers.9.o_in"),
+], ids=["recipe", "unknown_option", "same_name", "unknown_token", "unknown_site"])
 def test_refused_comparisons(coordinator_only, client, make_spec, changes, field, words):
     spec = make_spec(kind="JOB_KIND_COMPARE")
     del spec["recipe"]
@@ -226,4 +238,11 @@ def test_compare_from_the_command_line(service, inputs, tasks):
                            "--eval-text", inputs / "eval.txt", "--eval-windows", 1, "--eval-tokens", 64,
                            "--calibration-tokens", 64, "--baseline", "rtn_dynamic")
     assert detached.returncode == 0 and detached.stdout.startswith("jobs/")
-    assert service.cli("wait", detached.stdout.strip()).returncode == 0
+    job = detached.stdout.strip()
+    assert service.cli("wait", job).returncode == 0
+
+    # What the service wrote out can be asked for again.
+    spec = service.folder / "again.json"
+    spec.write_text(json.dumps(json.loads(service.cli("get", job, "--output", "json").stdout)["spec"]))
+    again = service.cli("plan", spec)
+    assert again.returncode == 0, again

@@ -45,7 +45,7 @@ def test_job_end_to_end(service, client, make_spec, tmp_path):
         assert (row["window_count"], row["token_count"]) == ("2", "252")
 
     files = client.download(name, tmp_path)
-    assert set(files) == {"scales.safetensors", "report.json", "report.html", "manifest.json"}
+    assert set(files) == {"scales.safetensors", "report.json", "report.html", "report.md", "manifest.json"}
     check_pack(files["scales.safetensors"])
     check_report(json.loads(files["report.json"].read_text()), job)
     check_manifest(json.loads(files["manifest.json"].read_text()), files)
@@ -66,17 +66,21 @@ def check_pack(path):
 
 def check_report(report, job):
     assert report["model"] == "model" and report["dataset"] == "eval.txt"
+    assert report["kind"] == "quantize" and report["recipe"] == "sasq-first-token-float"
     assert {row["method"] for row in report["rows"]} == {
         "fp", "rtn_dynamic", "static_absmax", "static_mse", "sasq"}
     for row, measured in zip(report["rows"], job["rows"], strict=True):
+        assert row["name"] == measured["name"]
         assert row["perplexity"] == pytest.approx(measured["perplexity"], rel=1e-12)
         assert (row["windows"], row["tokens"]) == (2, 252)
         assert row["seconds"] > 0
         # The perplexity is what its windows say.
         assert row["perplexity"] == pytest.approx(math.exp(np.mean(row["window_mean_loss"])), rel=1e-9)
-    training, = report["trainings"]
-    assert len(training["step_loss"]) == 8
-    assert len(training["sites"]) == len(SITES)
+    trained, = (row for row in report["rows"] if row["name"] == report["recipe"])
+    assert len(trained["step_loss"]) == 8
+    assert len(trained["sites"]) == len(SITES)
+    assert all(site["precision"] == "static" and site["scale"] > 0 and site["initial_scale"] > 0
+               for site in trained["sites"])
 
 
 def check_manifest(manifest, files):

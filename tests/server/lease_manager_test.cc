@@ -80,6 +80,19 @@ TEST_F(LeaseManagerTest, RowsNeedAName) {
   EXPECT_EQ(Get(task.job()).rows_size(), 0);
 }
 
+TEST_F(LeaseManagerTest, WhyARowFailedIsKeptAndBounded) {
+  const dispatch::v1::Task task = SubmitAndLease();
+  dispatch::v1::HeartbeatRequest beat = HeartbeatOf(task, "worker-1");
+  *beat.add_rows() = Row(v1::METHOD_QUAROT, 0);
+  beat.mutable_rows(0)->set_failure(std::string(kMaxFailureBytes + 1, 'x'));
+  const absl::Status status = leases_->Heartbeat(beat).status();
+  ASSERT_EQ(FieldViolationsOf(status).size(), 1) << status;
+  EXPECT_EQ(FieldViolationsOf(status)[0].field, "rows[0].failure");
+  beat.mutable_rows(0)->set_failure("no Hadamard matrix of 86 is known");
+  ASSERT_TRUE(leases_->Heartbeat(beat).ok());
+  EXPECT_EQ(Get(task.job()).rows(0).failure(), "no Hadamard matrix of 86 is known");
+}
+
 TEST_F(LeaseManagerTest, MeasuredRowsStayWhenTheWorkerIsLost) {
   const dispatch::v1::Task task = SubmitAndLease();
   dispatch::v1::HeartbeatRequest beat = HeartbeatOf(task, "worker-1");

@@ -73,8 +73,7 @@ TEST_F(PlanTest, CountsEveryRowOnEveryText) {
   ASSERT_TRUE(plan.ok()) << plan.status();
   // Rows: these three and two of the float model. Of each 4 windows of both texts, 2 windows
   // decoded and 2 compared with the float model.
-  EXPECT_EQ(plan->token_count(),
-            32 * 512 + 30 * 256 + 100 * 256 + 5 * (2 * 4 + 2 + 2) * 2048);
+  EXPECT_EQ(plan->token_count(), 32 * 512 + 30 * 256 + 100 * 512 + 5 * (2 * 4 + 2 + 2) * 2048);
   spec.mutable_baselines()->DeleteSubrange(2, 1);
   const absl::StatusOr<v1::Plan> dynamic = MakePlan(SpecWith(kConfig, spec), 1e9);
   ASSERT_TRUE(dynamic.ok()) << dynamic.status();

@@ -89,10 +89,10 @@ TEST(CompleteSpecTest, FirstTokenInFloatHasItsOwnDefaults) {
   EXPECT_EQ(spec.recipe().training().step_count(), 100);
   EXPECT_EQ(spec.recipe().training().learning_rate(), 0.02);
   EXPECT_EQ(spec.recipe().name(), "sasq-first-token-float");
-  EXPECT_THAT(Baselines(spec),
-              testing::ElementsAre("fp-first-token-float", "rtn_dynamic-first-token-float",
-                                   "static_absmax-first-token-float",
-                                   "static_mse-first-token-float"));
+  EXPECT_THAT(
+      Baselines(spec),
+      testing::ElementsAre("fp-first-token-float", "rtn_dynamic-first-token-float",
+                           "static_absmax-first-token-float", "static_mse-first-token-float"));
 }
 
 TEST(CompleteSpecTest, WarmupIsNoLongerThanTraining) {
@@ -126,11 +126,11 @@ TEST(CompleteSpecTest, AddsTheFloatRowThatIsScoredOnTheSameTokens) {
 TEST(CompleteSpecTest, AComparisonHasEveryMethodAndBothPresets) {
   const v1::JobSpec spec = Complete(ComparisonSpec());
   EXPECT_FALSE(spec.has_recipe());
-  EXPECT_THAT(Baselines(spec),
-              testing::ElementsAre("fp", "rtn_dynamic", "static_absmax", "static_percentile",
-                                   "static_mse", "smoothquant", "quarot", "spinquant", "llm_qat",
-                                   "sasq", "fp_clipped", "sasq-serve", "sasq-max",
-                                   "fp-first-token-float"));
+  EXPECT_THAT(
+      Baselines(spec),
+      testing::ElementsAre("fp", "rtn_dynamic", "static_absmax", "static_percentile", "static_mse",
+                           "smoothquant", "quarot", "spinquant", "llm_qat", "sasq", "fp_clipped",
+                           "sasq-serve", "sasq-max", "fp-first-token-float"));
   EXPECT_EQ(spec.evaluation().decode_window_count(), 2);
   EXPECT_EQ(spec.evaluation().agreement_window_count(), 2);
 }
@@ -361,13 +361,42 @@ TEST(CompleteSpecTest, ListsEveryWrongFieldAtOnce) {
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("spec.seed is -5, want 0.."));
 }
 
-TEST(CheckWindowsTest, NamesWindowsBeyondTheContext) {
-  const v1::JobSpec spec = Complete(MinimalSpec());
-  EXPECT_THAT(CheckWindows(spec, 2048), testing::IsEmpty());
-  const std::vector<FieldViolation> wrong = CheckWindows(spec, 300);
-  ASSERT_EQ(wrong.size(), 2);
-  EXPECT_EQ(wrong[0].field, "spec.calibration.window_tokens");
-  EXPECT_EQ(wrong[1].field, "spec.evaluation.window_tokens");
+// The fields that a model of 2 layers and 32 tokens lacks something for.
+std::vector<std::string> LackingFields(const v1::JobSpec& spec, int64_t max_position_count) {
+  ModelConfig config;
+  config.layer_count = 2;
+  config.vocab_size = 32;
+  config.max_position_count = max_position_count;
+  std::vector<std::string> fields;
+  for (const FieldViolation& wrong : CheckAgainstModel(Complete(spec), config)) {
+    fields.push_back(wrong.field);
+  }
+  return fields;
+}
+
+TEST(CheckAgainstModelTest, NamesWindowsBeyondTheContext) {
+  EXPECT_THAT(LackingFields(MinimalSpec(), 2048), testing::IsEmpty());
+  EXPECT_THAT(
+      LackingFields(MinimalSpec(), 300),
+      testing::ElementsAre("spec.calibration.window_tokens", "spec.evaluation.window_tokens"));
+}
+
+TEST(CheckAgainstModelTest, NamesTokensAndSitesThatTheModelLacks) {
+  v1::JobSpec spec = ComparisonSpec();
+  AddPrefixed(spec, v1::METHOD_RTN_DYNAMIC, {0, 31});
+  spec.add_baselines()->set_method(v1::METHOD_STATIC_MSE);
+  spec.mutable_baselines(1)->mutable_sites()->add_float_sites("layers.1.down_in");
+  spec.mutable_baselines(1)->mutable_sites()->add_dynamic_sites("*.o_in");
+  EXPECT_THAT(LackingFields(spec, 2048), testing::IsEmpty());
+  spec.mutable_baselines(0)->set_prefix_tokens(1, 32);
+  spec.mutable_baselines(1)->mutable_sites()->add_float_sites("layers.2.down_in");
+  spec.mutable_baselines(1)->mutable_sites()->add_dynamic_sites("*.out_in");
+  EXPECT_THAT(
+      LackingFields(spec, 2048),
+      testing::ElementsAre("spec.baselines[0].prefix_tokens", "spec.baselines[1].sites.float_sites",
+                           "spec.baselines[1].sites.dynamic_sites",
+                           // The float row that was added has the same prefix.
+                           "spec.baselines[2].prefix_tokens"));
 }
 
 }  // namespace

@@ -249,14 +249,5 @@ TEST_F(RecipeTest, RefusesAMethodThatIsNotKnown) {
   EXPECT_EQ(ReasonOf(PrepareRecipe(recipe, inputs_).status()), "INVALID_SPEC");
 }
 
-TEST(MatchesPatternTest, StarsStandForAnyText) {
-  EXPECT_TRUE(MatchesPattern("layers.1.down_in", "layers.1.down_in"));
-  EXPECT_TRUE(MatchesPattern("layers.*.down_in", "layers.11.down_in"));
-  EXPECT_TRUE(MatchesPattern("*", "layers.11.down_in"));
-  EXPECT_TRUE(MatchesPattern("*.1*.*_in", "layers.11.down_in"));
-  EXPECT_FALSE(MatchesPattern("layers.1.down", "layers.1.down_in"));
-  EXPECT_FALSE(MatchesPattern("layers.*.o_in", "layers.11.down_in"));
-}
-
 }  // namespace
 }  // namespace sasq::testing
