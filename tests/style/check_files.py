@@ -14,6 +14,10 @@ MAX_LINES = 500
 # File: why it may be longer.
 LONG_FILES = {}
 
+# Pictures for the documentation, and how large one may be.
+PICTURE_FOLDER = pathlib.PurePath("docs")
+MAX_PICTURE_BYTES = 1 << 20
+
 CODE_SUFFIXES = (*tree.CPP_SUFFIXES, ".py", ".sh", ".proto", ".cmake", ".yaml", ".yml", ".service")
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "misc", "common_utils"}
 # Spelled in parts, so that this file passes.
@@ -24,6 +28,12 @@ MACHINE_PATHS = re.compile(r"(?<![\w.$}*/:])/(wo" r"rk|fa" r"rm|ro" r"ot|ho" r"m
 def is_code(path):
     """Whether the rules for what people wrote apply."""
     return path.suffix in CODE_SUFFIXES or path.name == "CMakeLists.txt"
+
+
+def is_picture(path, content):
+    """Whether a binary file is a picture that the documentation may hold."""
+    return (path.parent == PICTURE_FOLDER and path.suffix == ".png"
+            and len(content) <= MAX_PICTURE_BYTES)
 
 
 def guard_of(path):
@@ -62,7 +72,8 @@ def check(root):
     for path in paths:
         content = (root / path).read_bytes()
         if b"\0" in content:
-            problems.append(f"{path}: a binary file; builds, data and packages stay out")
+            if not is_picture(path, content):
+                problems.append(f"{path}: a binary file; builds, data and packages stay out")
             continue
         count += 1
         if content.startswith(b"#!") and not os.access(root / path, os.X_OK):

@@ -75,6 +75,12 @@ class PlantedFault(unittest.TestCase):
         self.write("package.whl", "PK\0")
         self.assert_file_fault("package.whl: a binary file")
 
+    def test_picture(self):
+        self.write("docs/report.png", "PNG\0")
+        self.assertEqual(check_files.check(self.root)[0], [])
+        self.write("docs/large.png", "PNG\0" * check_files.MAX_PICTURE_BYTES)
+        self.assert_file_fault("docs/large.png: a binary file")
+
     def test_vague_name(self):
         self.write("common/utils/a.cc", "")
         self.assert_file_fault("says nothing")
