@@ -396,7 +396,7 @@ TEST(CheckAgainstModelTest, NamesTokensAndSitesThatTheModelLacks) {
       testing::ElementsAre("spec.baselines[0].prefix_tokens", "spec.baselines[1].sites.float_sites",
                            "spec.baselines[1].sites.dynamic_sites",
                            // The float row that was added has the same prefix.
-                           "spec.baselines[2].prefix_tokens"));
+                           "spec.baselines[3].prefix_tokens"));
 }
 
 }  // namespace
