@@ -15,6 +15,7 @@
 #include "google/protobuf/util/message_differencer.h"
 #include "quant/format/flop_count.h"
 #include "quant/methods/recipe.h"
+#include "quant/methods/site_policy.h"
 #include "quant/methods/statistics_store.h"
 #include "quant/model/quantized_weights.h"
 #include "quant/text/windows.h"
@@ -34,6 +35,7 @@ using worker::v1::TaskCheckpoint;
 
 // Training steps between two checkpoints: what a kill can cost.
 constexpr int64_t kCheckpointSteps = 5;
+constexpr size_t kMaxFailureBytes = 4096;  // of what a row says
 
 bool IsFloat(const v1::Recipe& recipe) {
   return recipe.method() == v1::METHOD_FP || recipe.method() == v1::METHOD_FP_CLIPPED;
@@ -76,6 +78,17 @@ v1::ReportRow NewRow(const v1::Recipe& recipe) {
 bool EndsRowOnly(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   return reason == "UNSUPPORTED_MODEL" || reason == "DIVERGED";
+}
+
+// What recipes name in the model has to be there before anything is computed.
+absl::Status CheckRecipes(absl::Span<const v1::Recipe> recipes, const Model& model) {
+  for (const v1::Recipe& recipe : recipes) {
+    QuantizationRules rules;
+    rules.sites.resize(model.sites().size());
+    SASQ_RETURN_IF_ERROR(ApplyNamedSites(recipe.sites(), model, rules));
+    SASQ_RETURN_IF_ERROR(CheckPrefixTokens(recipe, model));
+  }
+  return absl::OkStatus();
 }
 
 // One attempt at one task. Its state is the checkpoint that another attempt would go on from.
@@ -149,6 +162,7 @@ absl::Status Attempt::Load() {
   meter_.Begin(v1::STAGE_LOAD, "", {});
   SASQ_ASSIGN_OR_RETURN(inputs_,
                         LoadJobInputs(spec_, options_.device, options_.capabilities, stop_));
+  SASQ_RETURN_IF_ERROR(CheckRecipes(recipes_, *inputs_.model));
   SASQ_ASSIGN_OR_RETURN(weights_, QuantizedWeights::Create(inputs_.model, stop_));
   store_ = std::make_unique<StatisticsStore>(inputs_.calibration_windows, [this](int64_t done) {
     if (done == 1) {
@@ -291,7 +305,8 @@ absl::Status Attempt::Measure(const v1::Recipe& recipe) {
   absl::StatusOr<PreparedRecipe> prepared = Prepare(recipe, bill);
   if (!prepared.ok()) {
     if (!EndsRowOnly(prepared.status()) || IsMainRecipe(recipe)) return prepared.status();
-    measured.mutable_row()->set_failure(std::string(prepared.status().message()));
+    measured.mutable_row()->set_failure(
+        std::string(prepared.status().message().substr(0, kMaxFailureBytes)));
     Finish(std::move(measured));
     return absl::OkStatus();
   }

@@ -94,8 +94,8 @@ bool IsRight(absl::Span<const double> scores, size_t answer) {
 }  // namespace
 
 absl::StatusOr<TaskAnswers> EvaluateTask(const Model& model, SiteExecutor& executor,
-                                        absl::Span<const TokenizedQuestion> questions,
-                                        const TaskOptions& options) {
+                                         absl::Span<const TokenizedQuestion> questions,
+                                         const TaskOptions& options) {
   if (questions.empty()) return absl::InvalidArgumentError("there are no questions to evaluate");
   const Stopwatch watch;
   ChoiceScorer scorer(model, executor, options);

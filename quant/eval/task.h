@@ -40,8 +40,8 @@ struct TaskAnswers {
 // INVALID_ARGUMENT if there is no question or one is too long with the prefix; CANCELLED when the
 // stop token asks for it.
 absl::StatusOr<TaskAnswers> EvaluateTask(const Model& model, SiteExecutor& executor,
-                                        absl::Span<const TokenizedQuestion> questions,
-                                        const TaskOptions& options);
+                                         absl::Span<const TokenizedQuestion> questions,
+                                         const TaskOptions& options);
 
 }  // namespace sasq
 

@@ -71,13 +71,7 @@ class Preparation {
       result_.prefix_tokens = {static_cast<int32_t>(token)};
     }
     const int64_t vocab_size = result_.model->config().vocab_size;
-    for (const int32_t token : result_.prefix_tokens) {
-      if (token >= 0 && token < vocab_size) continue;
-      return WithReason(
-          absl::InvalidArgumentError(absl::StrCat(
-              "prefix_tokens has ", token, ", want tokens of the model, 0..", vocab_size - 1)),
-          "INVALID_SPEC");
-    }
+    SASQ_RETURN_IF_ERROR(CheckPrefixTokens(recipe_, *result_.model));
     SASQ_ASSIGN_OR_RETURN(result_.prefix,
                           sasq::ComputePrefix(result_.model, result_.prefix_tokens, inputs_.stop));
     return absl::OkStatus();
@@ -211,6 +205,18 @@ class Preparation {
 absl::StatusOr<PreparedRecipe> PrepareRecipe(const v1::Recipe& recipe, const RecipeInputs& inputs) {
   SASQ_CHECK(inputs.model != nullptr);
   return Preparation(recipe, inputs).Run();
+}
+
+absl::Status CheckPrefixTokens(const v1::Recipe& recipe, const Model& model) {
+  const int64_t vocab_size = model.config().vocab_size;
+  for (const int32_t token : recipe.prefix_tokens()) {
+    if (token >= 0 && token < vocab_size) continue;
+    return WithReason(
+        absl::InvalidArgumentError(absl::StrCat("prefix_tokens has ", token,
+                                                ", want tokens of the model, 0..", vocab_size - 1)),
+        "INVALID_SPEC");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<const KvCache>> ComputePrefix(std::shared_ptr<const Model> model,

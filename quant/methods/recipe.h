@@ -72,6 +72,9 @@ struct PreparedRecipe {
 // site pattern that is not known. Scales whose training diverges are no error: see `failure`.
 absl::StatusOr<PreparedRecipe> PrepareRecipe(const v1::Recipe& recipe, const RecipeInputs& inputs);
 
+// INVALID_ARGUMENT (INVALID_SPEC) if the recipe names a prefix token that the model lacks.
+absl::Status CheckPrefixTokens(const v1::Recipe& recipe, const Model& model);
+
 // Keys and values of a prefix, as the float model computes them.
 absl::StatusOr<std::shared_ptr<const KvCache>> ComputePrefix(std::shared_ptr<const Model> model,
                                                              absl::Span<const int32_t> tokens,

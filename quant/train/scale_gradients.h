@@ -33,15 +33,16 @@ struct TrainingWindow {
   const KvCache* prefix = nullptr;
   // Predictions of positions before this one are not scored.
   int64_t first_position = 0;
-  // The unquantized model's hidden states of the same tokens, [tokens, hidden_size]: the loss is the
-  // mean divergence of the predictions from its predictions. Null: the next token's cross entropy.
+  // The unquantized model's hidden states of the same tokens, [tokens, hidden_size]: the loss is
+  // the mean divergence of the predictions from its predictions. Null: the next token's cross
+  // entropy.
   const at::Tensor* teacher_hidden = nullptr;
 };
 
 // Forward with `rules` as the quantized executor computes it, backward through the rounding by
 // LSQ's rule; no gradient of a weight is computed. Sites without a scale have the gradient 0.
-// `loss` is of the same model, and so is the teacher. INVALID_ARGUMENT as of CheckRules; CANCELLED, within one site's
-// work, when `stop` is asked for.
+// `loss` is of the same model, and so is the teacher. INVALID_ARGUMENT as of CheckRules; CANCELLED,
+// within one site's work, when `stop` is asked for.
 absl::StatusOr<ScaleGradients> ComputeScaleGradients(const BackwardWeights& weights,
                                                      NextTokenLoss& loss,
                                                      const QuantizationRules& rules,

@@ -95,9 +95,8 @@ absl::StatusOr<TrainingStep> SasqTrainer::Step(absl::Span<const int32_t> window,
                                     .first_position = rules.leading_tokens_float ? 1 : 0};
   at::Tensor teacher_hidden;
   if (options_.loss == ScaleLoss::kDivergence) {
-    SASQ_ASSIGN_OR_RETURN(teacher_hidden,
-                          Forward(weights_->forward().model(), window, *teacher_,
-                                  {.past = options_.prefix.get(), .stop = stop}));
+    SASQ_ASSIGN_OR_RETURN(teacher_hidden, Forward(weights_->forward().model(), window, *teacher_,
+                                                  {.past = options_.prefix.get(), .stop = stop}));
     training_window.teacher_hidden = &teacher_hidden;
   }
   SASQ_ASSIGN_OR_RETURN(

@@ -1,11 +1,10 @@
 // SASQ: static activation scales trained end to end through fake quantization (arXiv 2512.14481).
 //
 // Weights are frozen INT8. The scale of site i is s_i = s0_i * exp(theta_i); theta starts at 0 and
-// is moved by Adam on the loss of one window a step: the next-token cross entropy, or the divergence
-// from the unquantized model. The forward pass is the
-// real INT8 one, so training, evaluation and serving see the same numbers; the backward pass goes
-// through the rounding by LSQ's straight-through rule (kernels/fake_quantize.h), with
-// d loss / d theta = s * d loss / d s.
+// is moved by Adam on the loss of one window a step: the next-token cross entropy, or the
+// divergence from the unquantized model. The forward pass is the real INT8 one, so training,
+// evaluation and serving see the same numbers; the backward pass goes through the rounding by LSQ's
+// straight-through rule (kernels/fake_quantize.h), with d loss / d theta = s * d loss / d s.
 #ifndef SASQ_QUANT_TRAIN_SCALE_TRAINER_H_
 #define SASQ_QUANT_TRAIN_SCALE_TRAINER_H_
 

@@ -34,7 +34,7 @@ class TaskTest : public ::testing::Test {
   }
 
   absl::StatusOr<TaskAnswers> Evaluate(const std::vector<TokenizedQuestion>& questions,
-                                      const TaskOptions& options = {}) {
+                                       const TaskOptions& options = {}) {
     return EvaluateTask(*model_, *executor_, questions, options);
   }
 
