@@ -70,7 +70,6 @@ class Preparation {
       const int64_t token = result_.model->config().bos_token_id.value_or(0);
       result_.prefix_tokens = {static_cast<int32_t>(token)};
     }
-    const int64_t vocab_size = result_.model->config().vocab_size;
     SASQ_RETURN_IF_ERROR(CheckPrefixTokens(recipe_, *result_.model));
     SASQ_ASSIGN_OR_RETURN(result_.prefix,
                           sasq::ComputePrefix(result_.model, result_.prefix_tokens, inputs_.stop));
