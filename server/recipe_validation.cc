@@ -20,6 +20,7 @@ constexpr size_t kMaxSitePatternBytes = 64;
 constexpr int kMaxPrefixTokens = 16;
 constexpr int kDefaultBits = 8;
 constexpr double kServeFloatFlops = 0.05;
+constexpr double kServeDynamicFlops = 0.05;
 
 // Which options a method knows, and what it does without them.
 struct MethodOptions {
@@ -108,6 +109,7 @@ void ApplyPreset(v1::Recipe& recipe) {
   }
   if (serve && !recipe.has_sites()) {
     recipe.mutable_sites()->set_max_float_flops(kServeFloatFlops);
+    recipe.mutable_sites()->set_max_dynamic_flops(kServeDynamicFlops);
   }
   v1::TrainingOptions& training = *recipe.mutable_training();
   if (training.step_count() == 0) training.set_step_count(100);

@@ -86,6 +86,7 @@ TEST(CompleteRecipeTest, PresetsAreWrittenOut) {
   EXPECT_EQ(serve.first_token(), v1::FIRST_TOKEN_QUANTIZED);
   EXPECT_EQ(serve.rotation(), v1::ROTATION_FOLDED);
   EXPECT_EQ(serve.sites().max_float_flops(), 0.05);
+  EXPECT_EQ(serve.sites().max_dynamic_flops(), 0.05);
   EXPECT_EQ(serve.training().step_count(), 100);
   EXPECT_EQ(serve.training().window_tokens(), 512);
   EXPECT_EQ(serve.training().learning_rate(), 0.03);
