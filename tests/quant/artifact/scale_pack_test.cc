@@ -42,6 +42,20 @@ TEST_F(ScalePackTest, RoundTripKeepsEverything) {
   EXPECT_EQ(SerializeScalePack(*loaded).value(), *bytes);
 }
 
+TEST_F(ScalePackTest, SitesThatAreNotStaticAndAPrefixComeBack) {
+  ScalePack pack = SamplePack(2);
+  pack.spec_json = "{}";
+  pack.first_token = "prefix";
+  pack.prefix_tokens = {1, 40000};
+  for (const SiteId site : {SiteId{0, SiteKind::kDownIn}, SiteId{1, SiteKind::kDownIn}}) {
+    pack.prefill_scales.erase(site);
+    pack.float_sites.insert(site);
+  }
+  pack.prefill_scales.erase({1, SiteKind::kOIn});
+  pack.dynamic_sites.insert({1, SiteKind::kOIn});
+  EXPECT_EQ(Load(SerializeScalePack(pack).value()).value(), pack);
+}
+
 TEST_F(ScalePackTest, EqualSpecsInAnySpellingGiveEqualBytes) {
   ScalePack one = SamplePack(1);
   ScalePack other = one;
@@ -50,7 +64,7 @@ TEST_F(ScalePackTest, EqualSpecsInAnySpellingGiveEqualBytes) {
   EXPECT_EQ(SerializeScalePack(one).value(), SerializeScalePack(other).value());
 }
 
-// The bytes of format version 1, spelled out. If this fails, the format changed: give it a new
+// The bytes of format version 2, spelled out. If this fails, the format changed: give it a new
 // version.
 TEST_F(ScalePackTest, GoldenBytes) {
   ScalePack pack = SamplePack(1);
@@ -59,9 +73,9 @@ TEST_F(ScalePackTest, GoldenBytes) {
   const std::string header =
       R"({"__metadata__":{"base_weight_sha256":")" + std::string(64, 'a') +
       R"(","code_version":"0.1.0","content_sha256":")"
-      R"(03fed3cc1247aaefde19e57f8010db56a6fef6fd77f6767e7de765beefb3bd47)"
-      R"(","first_token":"quantized","format_version":"1","layer_count":"1","method":"sasq",)"
-      R"("spec":"{}"},)"
+      R"(5a0d9ce1a9da4c2c4be496586e8203cd5e0e14217e8516efe58d2e85fc327f93)"
+      R"(","dynamic_sites":"","first_token":"quantized","float_sites":"","format_version":"2",)"
+      R"("layer_count":"1","method":"sasq","prefix_tokens":"","spec":"{}"},)"
       R"("prefill.layers.0.down_in":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
       R"("prefill.layers.0.gate_up_in":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},)"
       R"("prefill.layers.0.o_in":{"dtype":"F32","shape":[1],"data_offsets":[8,12]},)"
@@ -127,7 +141,21 @@ TEST_F(ScalePackTest, WriterNamesTheRuleThatIsBroken) {
        },
        "prefill.layers.3.o_in is not a site of a model with 3 layers"},
       {"layers", [&](ScalePack& p) { p.layer_count = 0; }, "layer_count is \"0\", want 1..4096"},
-      {"method", [&](ScalePack& p) { p.method = "rtn_dynamic"; }, "method is \"rtn_dynamic\""},
+      {"method", [&](ScalePack& p) { p.method = "sa sq"; }, "method is \"sa sq\""},
+      {"prefix without tokens", [&](ScalePack& p) { p.first_token = "prefix"; },
+       "prefix_tokens is \"\""},
+      {"tokens without a prefix",
+       [&](ScalePack& p) {
+         p.prefix_tokens = {1, 2};
+       },
+       "prefix_tokens is \"1,2\""},
+      {"static and float", [&](ScalePack& p) { p.float_sites.insert(site); },
+       "prefill.layers.1.down_in is static and not static at once"},
+      {"dynamic site of no layer",
+       [&](ScalePack& p) {
+         p.dynamic_sites.insert({3, SiteKind::kOIn});
+       },
+       "prefill.layers.3.o_in is not a site of a model with 3 layers"},
       {"first token", [&](ScalePack& p) { p.first_token = ""; }, "first_token is \"\""},
       {"digest", [&](ScalePack& p) { p.base_weight_sha256 = "A"; }, "base_weight_sha256 is \"A\""},
       {"version", [&](ScalePack& p) { p.code_version = "a\nb"; }, "code_version"},
@@ -161,8 +189,8 @@ TEST_F(ScalePackTest, ReaderNamesTheRuleThatIsBroken) {
   const std::string eight(8, '\0');
   const auto invalid = absl::StatusCode::kInvalidArgument;
   const std::vector<ReadCase> cases = {
-      {"version", [](Metadata& m, Tensors&) { m["format_version"] = "2"; },
-       absl::StatusCode::kUnimplemented, "format_version is \"2\", this program reads 1"},
+      {"version", [](Metadata& m, Tensors&) { m["format_version"] = "1"; },
+       absl::StatusCode::kUnimplemented, "format_version is \"1\", this program reads 2"},
       {"no version", [](Metadata& m, Tensors&) { m.erase("format_version"); }, invalid,
        "metadata has no format_version"},
       {"no digest", [](Metadata& m, Tensors&) { m.erase("content_sha256"); }, invalid,
@@ -175,6 +203,13 @@ TEST_F(ScalePackTest, ReaderNamesTheRuleThatIsBroken) {
        "prefill.layers.1.qkv_in is missing"},
       {"other method", [](Metadata& m, Tensors&) { m["method"] = "static_mse"; }, invalid,
        "the file is damaged"},
+      {"site twice",
+       [](Metadata& m, Tensors&) { m["float_sites"] = "layers.0.o_in,layers.0.o_in"; }, invalid,
+       "float_sites is \"layers.0.o_in,layers.0.o_in\""},
+      {"no site", [](Metadata& m, Tensors&) { m["dynamic_sites"] = "layers.0.up_in"; }, invalid,
+       "dynamic_sites is \"layers.0.up_in\""},
+      {"no token", [](Metadata& m, Tensors&) { m["prefix_tokens"] = "1,two"; }, invalid,
+       "prefix_tokens is \"1,two\""},
       {"phase", [](Metadata&, Tensors& t) { t[0].name = "decode.layers.0.down_in"; }, invalid,
        "tensor \"decode.layers.0.down_in\" is not the scale of a site"},
       {"kind", [](Metadata&, Tensors& t) { t[0].name = "prefill.layers.0.up_in"; }, invalid,
