@@ -25,6 +25,7 @@ std::string FirstTokenName(v1::FirstToken first_token) {
 }
 
 std::string ActivationsName(const v1::Recipe& recipe) {
+  if (recipe.method() == v1::METHOD_FP_CLIPPED) return "float";  // clipped, but never rounded
   switch (recipe.activations()) {
     case v1::ACTIVATIONS_STATIC:
       return "static";
