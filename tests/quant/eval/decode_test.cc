@@ -121,10 +121,11 @@ TEST_F(DecodeTest, WindowsFollowThePrefix) {
   options.prefix = &prefix;
   const std::vector<EvaluationWindow> windows = {{tokens(7)}};
   const PerplexityResult result =
-      EvaluateDecoding(*model_, *static_, *dynamic_, windows, options).value();
-  const double want = TokenByTokenLoss(*static_, *dynamic_, tokens(7), &prefix);
-  EXPECT_NEAR(result.windows[0].mean_nats, want, 1e-3);  // as above
-  const double without = TokenByTokenLoss(*static_, *dynamic_, tokens(7), nullptr);
+      EvaluateDecoding(*model_, *static_, *float_, windows, options).value();
+  const double want = TokenByTokenLoss(*static_, *float_, tokens(7), &prefix);
+  // In float, where another order of sums cannot move an activation to the next code.
+  EXPECT_NEAR(result.windows[0].mean_nats, want, 1e-5);
+  const double without = TokenByTokenLoss(*static_, *float_, tokens(7), nullptr);
   EXPECT_GT(std::abs(without - want), 1e-2);
 }
 
