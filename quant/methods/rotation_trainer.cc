@@ -167,7 +167,8 @@ absl::StatusOr<RotationGradients> RotationTrainer::ComputeGradients(
     const at::Tensor residual = leaf(rotations_.residual);
     const at::Tensor values = leaf(at::stack(rotations_.values));
     state_->executor.SetRotations(residual, values);
-    LayerwisePass pass(*model_, state_->executor, window, stop);
+    LayerwisePass pass(*model_, state_->executor, window,
+                       {.graphs_hold_rounding = true, .stop = stop});
     SASQ_ASSIGN_OR_RETURN(const at::Tensor hidden, pass.Forward());
     at::Tensor grad_hidden;
     SASQ_ASSIGN_OR_RETURN(

@@ -191,7 +191,7 @@ class LlmQatTrainer final : public WeightTrainer {
     student_.BeginStep(step_ + 1,
                        CosineLearningRate(options_.learning_rate, options_.warmup_step_count,
                                           options_.step_count, step_ + 1));
-    LayerwisePass pass(*teacher_, student_, window, stop);
+    LayerwisePass pass(*teacher_, student_, window, {.graphs_hold_rounding = true, .stop = stop});
     SASQ_ASSIGN_OR_RETURN(const at::Tensor hidden, pass.Forward());
     at::Tensor grad_hidden;
     SASQ_ASSIGN_OR_RETURN(

@@ -88,11 +88,14 @@ TEST_F(LayerwisePassTest, GivesTheGradientsOfOneGraph) {
 TEST_F(LayerwisePassTest, StopsAndRefusesTokens) {
   ScaledExecutor executor(*model_);
   std::stop_source stop;
-  LayerwisePass pass(*model_, executor, tokens_, stop.get_token());
+  LayerwisePass pass(*model_, executor, tokens_, {.stop = stop.get_token()});
   const at::Tensor hidden = pass.Forward().value();
   stop.request_stop();
   EXPECT_EQ(pass.Backward(hidden).code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(LayerwisePass(*model_, executor, tokens_, stop.get_token()).Forward().status().code(),
+  EXPECT_EQ(LayerwisePass(*model_, executor, tokens_, {.stop = stop.get_token()})
+                .Forward()
+                .status()
+                .code(),
             absl::StatusCode::kCancelled);
   for (const std::vector<int32_t>& tokens :
        {std::vector<int32_t>{}, std::vector<int32_t>{1, 300}}) {
