@@ -117,7 +117,8 @@ ComparisonRow MakeReportRow(const worker::v1::MeasuredRow& measured, const JobIn
     result.sites.push_back(MakeSite(inputs.model->sites()[static_cast<size_t>(i)],
                                     measured.sites(i), *inputs.tokenizer));
   }
-  result.notes = {measured.notes().begin(), measured.notes().end()};
+  if (recipe.has_training()) result.notes.push_back(DescribeTraining(recipe));
+  result.notes.insert(result.notes.end(), measured.notes().begin(), measured.notes().end());
   result.failure = row.failure();
   return result;
 }
