@@ -359,8 +359,9 @@ void Attempt::WriteBill(const PreparedRecipe& prepared, RowBill& bill, v1::Repor
   cost.set_training_cpu_seconds(prepared.bill.cpu_seconds);
   cost.set_trained_bytes(prepared.bill.trained_bytes);
   const int64_t window = spec_.calibration().window_tokens();
-  const double calibration = static_cast<double>(prepared.calibration_token_count / window) *
-                             ForwardFlopCount(config, window);
+  const int64_t calibration_window_count = prepared.calibration_token_count / window;
+  const double calibration =
+      static_cast<double>(calibration_window_count) * ForwardFlopCount(config, window);
   const double evaluation = static_cast<double>(row_meter_->window_count()) *
                             ForwardFlopCount(config, spec_.evaluation().window_tokens());
   cost.set_flop_count(calibration + prepared.bill.flop_count + evaluation);

@@ -19,8 +19,8 @@ void AddOctaves(const SiteStatistics& statistics, worker::v1::MeasuredSite& site
     const int64_t count = statistics.first.counts()[index] + statistics.rest.counts()[index];
     const double magnitude = MagnitudeHistogram::LowerBound(bin);
     const int octave = magnitude > 0 ? std::ilogb(magnitude) : kMinOctave - 1;
-    octaves[static_cast<size_t>(std::clamp(octave, kMinOctave - 1, kMaxOctave) - kMinOctave + 1)] +=
-        count;
+    const int slot = std::clamp(octave, kMinOctave - 1, kMaxOctave) - kMinOctave + 1;
+    octaves[static_cast<size_t>(slot)] += count;
   }
   site.mutable_octave_counts()->Assign(octaves.begin(), octaves.end());
 }

@@ -90,6 +90,7 @@ void FindMassive(const std::vector<SiteReport>& sites, TrainingAnalysis& result)
   constexpr double kMassive = 20;
   if (sites.empty()) return;
   std::vector<float> sizes;
+  sizes.reserve(sites.size());
   for (const SiteReport& site : sites) sizes.push_back(site.absmax);
   std::nth_element(sizes.begin(), sizes.begin() + sizes.size() / 2, sizes.end());
   const float median = sizes[sizes.size() / 2];

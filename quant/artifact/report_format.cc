@@ -16,7 +16,7 @@ std::string FormatPerplexity(double perplexity) {
   if (std::isnan(perplexity)) return "not a number";
   if (std::isinf(perplexity)) return "beyond range";
   if (perplexity >= 1e5) return absl::StrFormat("%.2g", perplexity);
-  return absl::StrFormat(perplexity < 100 ? "%.3f" : "%.0f", perplexity);
+  return absl::StrFormat("%.*f", perplexity < 100 ? 3 : 0, perplexity);
 }
 
 std::string FormatCount(int64_t count) {
@@ -42,7 +42,7 @@ std::string FormatBytes(int64_t bytes) {
   double value = bytes / 1024.0;
   size_t unit = 0;
   for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
-  return absl::StrFormat(unit < 2 ? "%.1f %s" : "%.2f %s", value, kUnits[unit]);
+  return absl::StrFormat("%.*f %s", unit < 2 ? 1 : 2, value, kUnits[unit]);
 }
 
 std::string FormatFlops(double flops) {
@@ -53,22 +53,23 @@ std::string FormatFlops(double flops) {
 
 std::string FormatPValue(double p_value) {
   if (p_value < 0.001) return "< 0.001";
-  return absl::StrFormat(p_value < 0.1 ? "%.3f" : "%.2f", p_value);
+  return absl::StrFormat("%.*f", p_value < 0.1 ? 3 : 2, p_value);
 }
 
 std::string FormatShare(double share) {
   if (share > 0 && share < 0.001) return absl::StrFormat("%.1g%%", 100 * share);
-  return absl::StrFormat(share > 0 && share < 0.1 ? "%.2f%%" : "%.1f%%", 100 * share);
+  return absl::StrFormat("%.*f%%", share > 0 && share < 0.1 ? 2 : 1, 100 * share);
 }
 
 std::string FormatIncrease(double share) {
   if (!std::isfinite(share)) return "beyond range";
   if (share >= 9) {
-    return absl::StrFormat(share < 1e5 ? "%.0f times" : "%.0e times", share + 1);
+    return share < 1e5 ? absl::StrFormat("%.0f times", share + 1)
+                       : absl::StrFormat("%.0e times", share + 1);
   }
   const double size = std::abs(share);
   const int decimals = size < 0.1 ? 2 : size < 1 ? 1 : 0;
-  const std::string digits = absl::StrFormat("%.*f%%", decimals, 100 * size);
+  std::string digits = absl::StrFormat("%.*f%%", decimals, 100 * size);
   if (digits == "0.00%") return digits;
   return absl::StrCat(share < 0 ? "\u2212" : "+", digits);
 }

@@ -52,6 +52,7 @@ bool IsWord(absl::string_view text) {
 
 std::string SiteNames(const std::set<SiteId>& sites) {
   std::vector<std::string> names;
+  names.reserve(sites.size());
   for (const SiteId& site : sites) names.push_back(SiteName(site));
   return absl::StrJoin(names, ",");
 }
