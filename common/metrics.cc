@@ -1,15 +1,22 @@
 #include "common/metrics.h"
 
+#include <httplib.h>
 #include <prometheus/counter.h>
-#include <prometheus/exposer.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+#include <sys/socket.h>
 
 #include <exception>
+#include <memory>
+#include <optional>
+#include <thread>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "common/mutex.h"
 #include "common/status_macros.h"
 
@@ -57,6 +64,53 @@ auto& MustMake(Make make) {
   }
 }
 
+// Serves GET /metrics. Not prometheus-cpp's own Exposer: its threads have stacks of 100 KiB, less
+// than what cuBLAS takes of every thread's stack for its thread-local data, so that no thread of it
+// starts in a CUDA worker.
+class MetricsServer {
+ public:
+  explicit MetricsServer(std::shared_ptr<const prometheus::Registry> registry) {
+    constexpr int kThreads = 2;
+    constexpr int kTimeoutSeconds = 10;
+    server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+    server_.set_read_timeout(kTimeoutSeconds);
+    server_.set_write_timeout(kTimeoutSeconds);
+    // Not the default, which shares a port with whoever asks for it too.
+    server_.set_socket_options([](socket_t socket) {
+      const int on = 1;
+      ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    });
+    server_.Get("/metrics", [registry = std::move(registry)](const httplib::Request&,
+                                                             httplib::Response& response) {
+      response.set_content(prometheus::TextSerializer().Serialize(registry->Collect()),
+                           "text/plain; version=0.0.4; charset=utf-8");
+    });
+  }
+
+  ~MetricsServer() {
+    if (!thread_.joinable()) return;
+    server_.stop();
+    thread_.join();
+  }
+
+  // The port, or nothing.
+  std::optional<int> Start(const std::string& host, int port) {
+    if (port == 0) {
+      port = server_.bind_to_any_port(host);
+    } else if (!server_.bind_to_port(host, port)) {
+      port = -1;
+    }
+    if (port < 0) return std::nullopt;
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    while (!server_.is_running()) std::this_thread::yield();  // stop() does nothing before
+    return port;
+  }
+
+ private:
+  httplib::Server server_;
+  std::thread thread_;
+};
+
 }  // namespace
 
 struct MetricRegistry::Impl {
@@ -68,7 +122,7 @@ struct MetricRegistry::Impl {
   std::map<const void*, std::unique_ptr<Gauge>> gauges ABSL_GUARDED_BY(mutex);
   std::map<const void*, std::unique_ptr<Histogram>> histograms ABSL_GUARDED_BY(mutex);
 
-  std::unique_ptr<prometheus::Exposer> exposer;  // last: stops before the metrics go
+  std::unique_ptr<MetricsServer> server;  // last: stops before the metrics go
 
   template <typename Wrapper, typename Base, typename Metric>
   static Base& Wrap(std::map<const void*, std::unique_ptr<Base>>& wrappers, Metric& metric) {
@@ -116,15 +170,23 @@ MetricRegistry::Histogram& MetricRegistry::GetHistogram(const std::string& name,
 }
 
 absl::StatusOr<int> MetricRegistry::Serve(const std::string& address) {
-  SASQ_CHECK(impl_->exposer == nullptr);
-  try {
-    impl_->exposer = std::make_unique<prometheus::Exposer>(address, /*num_threads=*/1);
-    impl_->exposer->RegisterCollectable(impl_->registry);
-    return impl_->exposer->GetListeningPorts().at(0);
-  } catch (const std::exception& error) {
-    return absl::UnavailableError(absl::StrCat("cannot serve metrics on ", address, ": ",
-                                               error.what(), "; choose another --metrics_address"));
+  SASQ_CHECK(impl_->server == nullptr);
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon == std::string::npos || colon == 0 ||
+      !absl::SimpleAtoi(absl::string_view(address).substr(colon + 1), &port) || port < 0 ||
+      port > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat("the address for metrics is \"", address,
+                                                   "\", want HOST:PORT, such as 127.0.0.1:9433"));
   }
+  impl_->server = std::make_unique<MetricsServer>(impl_->registry);
+  const std::optional<int> bound = impl_->server->Start(address.substr(0, colon), port);
+  if (!bound.has_value()) {
+    impl_->server.reset();
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", address,
+                                               " for metrics; choose another --metrics_address"));
+  }
+  return *bound;
 }
 
 void AddBuildInfo(MetricRegistry& registry, const std::string& program) {

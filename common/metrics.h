@@ -55,7 +55,8 @@ class MetricRegistry {
                           const std::vector<double>& bounds, const MetricLabels& labels = {});
 
   // Serves GET /metrics on `address` (host:port, port 0 for any) until the registry is destroyed
-  // and returns the port. UNAVAILABLE if the address cannot be listened on.
+  // and returns the port. INVALID_ARGUMENT if that is no address, UNAVAILABLE if it cannot be
+  // listened on.
   absl::StatusOr<int> Serve(const std::string& address);
 
  private:

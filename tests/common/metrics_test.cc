@@ -28,5 +28,13 @@ TEST(MetricRegistryTest, ServesOnAnyFreePortAndSaysWhenAPortIsTaken) {
   EXPECT_EQ(taken.code(), absl::StatusCode::kUnavailable) << taken;
 }
 
+TEST(MetricRegistryTest, SaysWhatIsNoAddress) {
+  for (const char* address : {"", ":", "127.0.0.1", ":9433", "127.0.0.1:port", "127.0.0.1:65536"}) {
+    MetricRegistry registry;
+    EXPECT_EQ(registry.Serve(address).status().code(), absl::StatusCode::kInvalidArgument)
+        << address;
+  }
+}
+
 }  // namespace
 }  // namespace sasq
