@@ -11,6 +11,10 @@
 namespace sasq {
 namespace {
 
+// A job has at most two models in memory at a time; half of the device is left to what they
+// compute.
+constexpr int64_t kKeptWeightsDivisor = 4;
+
 // The CUDA device, if both the kernels and LibTorch can use it.
 absl::StatusOr<kernels::CudaDevice> FindUsableCudaDevice() {
   SASQ_ASSIGN_OR_RETURN(kernels::CudaDevice device, kernels::FindCudaDevice());
@@ -25,7 +29,9 @@ absl::StatusOr<kernels::CudaDevice> FindUsableCudaDevice() {
 absl::StatusOr<WorkerDevice> OnCuda(const kernels::CudaDevice& found) {
   UseDeterministicCuda();
   WorkerDevice device;
-  device.compute = {.is_cuda = true, .ordinal = found.ordinal};
+  device.compute = {.is_cuda = true,
+                    .ordinal = found.ordinal,
+                    .kept_weight_bytes = found.memory_bytes / kKeptWeightsDivisor};
   v1::WorkerCapabilities& capabilities = device.capabilities;
   capabilities.set_device_kind(v1::DEVICE_KIND_CUDA);
   capabilities.set_device_name(found.name);

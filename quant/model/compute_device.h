@@ -2,6 +2,8 @@
 #ifndef SASQ_QUANT_MODEL_COMPUTE_DEVICE_H_
 #define SASQ_QUANT_MODEL_COMPUTE_DEVICE_H_
 
+#include <cstdint>
+
 namespace sasq {
 
 // The processor, or a CUDA device by its number. A CUDA device needs a LibTorch with CUDA in the
@@ -9,6 +11,8 @@ namespace sasq {
 struct ComputeDevice {
   bool is_cuda = false;
   int ordinal = 0;
+  // Of a CUDA device: how much of each model's weights may stay in its memory.
+  int64_t kept_weight_bytes = 0;
 };
 
 }  // namespace sasq

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "quant/model/device_weights.h"
 #include "quant/model/float_weights.h"
 #include "quant/model/model_parts.h"
 #include "quant/model/torch_guard.h"
@@ -106,6 +107,12 @@ at::Device TorchDevice(ComputeDevice device) {
                         : at::Device(at::kCPU);
 }
 
+Model::Parts::Parts(ComputeDevice where) : compute_device(where), device(TorchDevice(where)) {
+  if (!where.is_cuda) return;
+  device_weights = std::make_unique<DeviceWeights>(device, where.kept_weight_bytes);
+}
+Model::Parts::~Parts() = default;
+
 void CopySiteWeights(const SiteLinears& linears, float* out) {
   for (const TensorView& weight : linears.weights) {
     CopyAsFloat(weight, 0, weight.element_count(), out);
@@ -133,8 +140,7 @@ at::Tensor FloatTensor(const TensorView& view, at::Device device) {
 absl::StatusOr<std::shared_ptr<const Model>> Model::Load(const std::string& folder,
                                                          std::stop_token stop,
                                                          ComputeDevice device) {
-  auto parts = std::make_unique<Parts>();
-  parts->device = TorchDevice(device);
+  auto parts = std::make_unique<Parts>(device);
   SASQ_ASSIGN_OR_RETURN(parts->config, LoadModelConfig(folder));
   SASQ_ASSIGN_OR_RETURN(parts->checkpoint, Checkpoint::Open(folder));
   parts->sites = AllSites(static_cast<int>(parts->config.layer_count));

@@ -61,10 +61,9 @@ at::Tensor& ModelBuilder::post_attention_norm(int layer) {
 
 std::shared_ptr<const Model> ModelBuilder::Build() {
   const Model::Parts& base = base_->parts();
-  auto parts = std::make_unique<Model::Parts>();
+  auto parts = std::make_unique<Model::Parts>(base.compute_device);
   parts->config = base.config;
   parts->config.tie_word_embeddings = false;
-  parts->device = base.device;
   parts->base = base.base != nullptr ? base.base : base_;  // the one with a checkpoint
   parts->sites = base.sites;
   for (size_t i = 0; i < layers_.size(); ++i) {

@@ -16,7 +16,8 @@
 
 namespace sasq {
 
-class Hadamard;  // quant/model/hadamard.h
+class DeviceWeights;  // quant/model/device_weights.h
+class Hadamard;       // quant/model/hadamard.h
 
 at::Device TorchDevice(ComputeDevice device);
 
@@ -30,6 +31,9 @@ struct SiteLinears {
 };
 
 struct Model::Parts {
+  explicit Parts(ComputeDevice where);
+  ~Parts();
+
   // Norm weights, float32; the last two [head_dim] are undefined without ModelConfig::qk_norm.
   struct Layer {
     at::Tensor input_norm;           // [hidden_size]
@@ -39,14 +43,16 @@ struct Model::Parts {
   };
 
   ModelConfig config;
-  at::Device device{at::kCPU};  // of norms and of everything that is computed
+  ComputeDevice compute_device;
+  at::Device device;  // the same; of norms and of everything that is computed
   std::unique_ptr<const Checkpoint> checkpoint;
   std::vector<SiteId> sites;
   std::vector<Layer> layers;
-  std::vector<SiteLinears> linears;  // in the order of `sites`
-  at::Tensor final_norm;             // [hidden_size]
-  TensorView embeddings;             // [vocab_size, hidden_size]
-  TensorView head;                   // the same shape; the embeddings if they are tied
+  std::vector<SiteLinears> linears;               // in the order of `sites`
+  std::unique_ptr<DeviceWeights> device_weights;  // theirs on a CUDA device; null on the CPU
+  at::Tensor final_norm;                          // [hidden_size]
+  TensorView embeddings;                          // [vocab_size, hidden_size]
+  TensorView head;                                // the same shape; the embeddings if they are tied
   // Multiplies the input of down_proj while the model runs; its weights are those of the rotated
   // input. Null: nothing does.
   std::shared_ptr<const Hadamard> down_hadamard;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "quant/model/device_weights.h"
 #include "quant/model/int8_linear.h"
 #include "quant/model/model_parts.h"
 
@@ -61,7 +62,10 @@ class QuantizedExecutor final : public SiteExecutor {
 }  // namespace
 
 at::Tensor FloatLinears::Weights(SiteId site) {
-  const SiteLinears& linears = model_.parts().linears[static_cast<size_t>(SiteIndex(site))];
+  const Model::Parts& parts = model_.parts();
+  const size_t index = static_cast<size_t>(SiteIndex(site));
+  const SiteLinears& linears = parts.linears[index];
+  if (parts.device_weights != nullptr) return parts.device_weights->Get(index, linears);
   const int64_t weight_count = linears.out_features * linears.in_features;
   if (!room_.defined() || room_.numel() < weight_count) {
     room_ = at::empty({weight_count}, at::kFloat);
@@ -69,7 +73,7 @@ at::Tensor FloatLinears::Weights(SiteId site) {
   const at::Tensor weights =
       room_.narrow(0, 0, weight_count).view({linears.out_features, linears.in_features});
   CopySiteWeights(linears, weights.mutable_data_ptr<float>());
-  return weights.to(model_.parts().device);
+  return weights;
 }
 
 at::Tensor FloatLinears::Run(SiteId site, const at::Tensor& x) {
