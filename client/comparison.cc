@@ -87,6 +87,11 @@ std::vector<OptionalColumn> OptionalColumns(const v1::Job& job) {
                                   ? absl::StrFormat("%.1f%%", 100 * row.float_flop_share())
                                   : std::string();
                      }});
+  columns.push_back({"dynamic", [](const v1::ReportRow& row) {
+                       return row.dynamic_flop_share() > 0
+                                  ? absl::StrFormat("%.1f%%", 100 * row.dynamic_flop_share())
+                                  : std::string();
+                     }});
   const auto is_empty = [&job](const OptionalColumn& column) {
     return std::all_of(job.rows().begin(), job.rows().end(),
                        [&](const v1::ReportRow& row) { return column.text(row).empty(); });

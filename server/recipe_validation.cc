@@ -20,7 +20,7 @@ constexpr size_t kMaxSitePatternBytes = 64;
 constexpr int kMaxPrefixTokens = 16;
 constexpr int kDefaultBits = 8;
 constexpr double kServeFloatFlops = 0.05;
-constexpr double kServeDynamicFlops = 0.05;
+constexpr double kServeDynamicFlops = 0.10;
 
 // Which options a method knows, and what it does without them.
 struct MethodOptions {
@@ -102,7 +102,7 @@ void ApplyPreset(v1::Recipe& recipe) {
   if (recipe.method() == v1::METHOD_UNSPECIFIED) recipe.set_method(v1::METHOD_SASQ);
   const bool serve = recipe.preset() == v1::PRESET_SASQ_SERVE;
   if (recipe.first_token() == v1::FIRST_TOKEN_UNSPECIFIED && !serve) {
-    recipe.set_first_token(v1::FIRST_TOKEN_FLOAT);
+    recipe.set_first_token(v1::FIRST_TOKEN_PREFIX);
   }
   if (recipe.rotation() == v1::ROTATION_UNSPECIFIED) {
     recipe.set_rotation(serve ? v1::ROTATION_FOLDED : v1::ROTATION_ONLINE);
@@ -114,7 +114,10 @@ void ApplyPreset(v1::Recipe& recipe) {
   v1::TrainingOptions& training = *recipe.mutable_training();
   if (training.step_count() == 0) training.set_step_count(100);
   if (training.window_tokens() == 0) training.set_window_tokens(512);
-  if (training.learning_rate() == 0) training.set_learning_rate(0.03);
+  if (training.learning_rate() == 0) training.set_learning_rate(0.05);
+  if (training.loss() == v1::TRAINING_LOSS_UNSPECIFIED) {
+    training.set_loss(v1::TRAINING_LOSS_KL_DIVERGENCE);
+  }
 }
 
 bool IsMixed(const v1::SitePolicy& sites) {

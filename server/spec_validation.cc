@@ -63,22 +63,28 @@ void AddDefaultBaselines(v1::JobSpec& spec) {
   spec.add_baselines()->set_preset(v1::PRESET_SASQ_MAX);
 }
 
-// Rows after a prefix share one float row, and so its tokens.
-void CheckPrefixes(const v1::JobSpec& spec, FieldChecker& check) {
-  const v1::Recipe* first = nullptr;
-  const auto look = [&](absl::string_view field, const v1::Recipe& recipe) {
-    if (recipe.first_token() != v1::FIRST_TOKEN_PREFIX) return;
-    if (first == nullptr) first = &recipe;
-    const auto& tokens = recipe.prefix_tokens();
-    if (!std::equal(tokens.begin(), tokens.end(), first->prefix_tokens().begin(),
-                    first->prefix_tokens().end())) {
+// Rows after a prefix share one float row, and so its tokens: those that the first of them says.
+void SharePrefix(v1::JobSpec& spec, FieldChecker& check) {
+  std::vector<std::pair<std::string, v1::Recipe*>> after_prefix;
+  const auto look = [&](std::string field, v1::Recipe* recipe) {
+    if (recipe->first_token() != v1::FIRST_TOKEN_PREFIX) return;
+    after_prefix.emplace_back(std::move(field), recipe);
+  };
+  if (spec.has_recipe()) look("spec.recipe", spec.mutable_recipe());
+  for (int i = 0; i < spec.baselines_size(); ++i) {
+    look(absl::StrCat("spec.baselines[", i, "]"), spec.mutable_baselines(i));
+  }
+  google::protobuf::RepeatedField<int32_t> shared;
+  for (const auto& [field, recipe] : after_prefix) {
+    if (shared.empty()) shared = recipe->prefix_tokens();
+  }
+  for (const auto& [field, recipe] : after_prefix) {
+    google::protobuf::RepeatedField<int32_t>& tokens = *recipe->mutable_prefix_tokens();
+    if (tokens.empty()) tokens = shared;
+    if (!std::equal(tokens.begin(), tokens.end(), shared.begin(), shared.end())) {
       check.Add(absl::StrCat(field, ".prefix_tokens"),
                 "differ from those of an earlier recipe; a job has one prefix");
     }
-  };
-  look("spec.recipe", spec.recipe());
-  for (int i = 0; i < spec.baselines_size(); ++i) {
-    look(absl::StrCat("spec.baselines[", i, "]"), spec.baselines(i));
   }
 }
 
@@ -139,7 +145,7 @@ void CompleteBaselines(v1::JobSpec& spec, FieldChecker& check) {
   }
   *spec.mutable_baselines() = std::move(kept);
   if (!check.violations().empty()) return;
-  CheckPrefixes(spec, check);
+  SharePrefix(spec, check);
   AddFloatRows(std::move(names), spec, check);
 }
 

@@ -340,6 +340,7 @@ absl::Status Attempt::Evaluate(const v1::Recipe& recipe, const PreparedRecipe& p
       measured));
   row.set_evaluation_seconds(bill.wall_seconds() - prepared_at);
   row.set_float_flop_share(prepared.float_flop_share);
+  row.set_dynamic_flop_share(prepared.dynamic_flop_share);
   row.set_failure(prepared.failure);
   for (const double loss : prepared.bill.step_losses) measured.add_step_losses(loss);
   for (const int32_t token : prepared.prefix_tokens) measured.add_prefix_tokens(token);

@@ -109,6 +109,7 @@ ComparisonRow MakeReportRow(const worker::v1::MeasuredRow& measured, const JobIn
   result.top1_by_position = {measured.top1_by_position().begin(),
                              measured.top1_by_position().end()};
   result.float_flop_share = row.float_flop_share();
+  result.dynamic_flop_share = row.dynamic_flop_share();
   result.cost = MakeCost(row.cost());
   result.evaluation_seconds = row.evaluation_seconds();
   result.preparation_seconds = row.preparation_seconds();

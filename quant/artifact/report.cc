@@ -150,6 +150,7 @@ ordered_json RowToJson(const ReportAnalysis& analysis, const RowAnalysis& analyz
   json["tasks"] = TasksToJson(row.tasks);
   json["generation"] = GenerationToJson(row.generation);
   json["float_flop_share"] = Number(row.float_flop_share);
+  json["dynamic_flop_share"] = Number(row.dynamic_flop_share);
   json["cost"] = RowCostToJson(analysis, row);
   json["seconds"] = Number(row.evaluation_seconds);
   json["preparation_seconds"] = Number(row.preparation_seconds);

@@ -98,7 +98,8 @@ struct ComparisonRow {
   std::vector<double> top1_by_position;
   std::vector<TaskAccuracy> tasks;
   std::optional<GenerationResult> generation;
-  double float_flop_share = 0;  // of the linears' arithmetic, 0..1
+  double float_flop_share = 0;    // of the linears' arithmetic, 0..1
+  double dynamic_flop_share = 0;  // the same with one scale per token
   RowCost cost;
   double evaluation_seconds = 0;   // wall time
   double preparation_seconds = 0;  // wall time of calibration and training for this row
@@ -154,8 +155,9 @@ const ComparisonRow* FloatRowFor(const Report& report, const ComparisonRow& row)
 //   {"mean_nats", "interval", "p_value"}, paired over windows, or null "decode_perplexity",
 //   "kl_divergence", "top1_agreement", "generation" (each may be null), "kl_by_position",
 //   "top1_by_position", "tasks": [{"name", "questions", "accuracy", "normalized_accuracy"}]
-//   "float_flop_share", "cost" (RowCost's fields; "cpu_per_token_of_llm_qat" and
-//   "flops_per_token_of_llm_qat" or null; "joules" only where measured), "seconds" (evaluation),
+//   "float_flop_share", "dynamic_flop_share", "cost" (RowCost's fields;
+//   "cpu_per_token_of_llm_qat" and "flops_per_token_of_llm_qat" or null; "joules" only where
+//   measured), "seconds" (evaluation),
 //   "preparation_seconds", "notes", "step_loss", "sites": [{"site", SiteReport's fields}]
 //
 // JSON has no infinity and no NaN: such a figure is null, and a perplexity then has

@@ -260,8 +260,12 @@ ReportTable ServingTable(const ReportAnalysis& analysis) {
           if (row.row->activations == "float") return {""};
           return {absl::StrCat(row.row->weight_bits, " / ", row.row->activation_bits)};
         }},
-       {"Arithmetic left in float", [](const RowAnalysis& row) -> TableCell {
+       {"Arithmetic left in float",
+        [](const RowAnalysis& row) -> TableCell {
           return {row.row->activations == "float" ? "" : FormatShare(row.row->float_flop_share)};
+        }},
+       {"With a scale per token", [](const RowAnalysis& row) -> TableCell {
+          return {row.row->activations == "float" ? "" : FormatShare(row.row->dynamic_flop_share)};
         }}});
 }
 

@@ -73,8 +73,15 @@ std::string OtherTextWords(const RowAnalysis& row) {
 // What the row asks of the program that runs it.
 std::string NeedWords(const ComparisonRow& row) {
   std::vector<std::string> needs;
-  needs.push_back(row.activations == "static" ? "It needs no work for scales at run time"
-                                              : "It computes a scale for every token at run time");
+  if (row.activations != "static") {
+    needs.push_back("It computes a scale for every token at run time");
+  } else if (row.dynamic_flop_share > 0) {
+    needs.push_back(absl::StrCat("It computes a scale for every token in ",
+                                 FormatShare(row.dynamic_flop_share),
+                                 " of the linears' arithmetic"));
+  } else {
+    needs.push_back("It needs no work for scales at run time");
+  }
   if (row.float_flop_share > 0) {
     needs.push_back(
         absl::StrCat(FormatShare(row.float_flop_share), " of the linears' arithmetic stays float"));

@@ -70,16 +70,17 @@ TEST(ComparisonTest, ColumnsThatNoRowFillsAreLeftOut) {
   row->set_top1_agreement(1);
   AddRow(&job, "sasq-serve", v1::METHOD_SASQ, v1::FIRST_TOKEN_QUANTIZED, 18)
       ->set_float_flop_share(0.031);
+  job.mutable_rows(1)->set_dynamic_flop_share(0.1);
   EXPECT_EQ(
       ComparisonTable(job).Render(TextStyle(), 200),
       "row         perplexity  ratio to fp    95% interval   code  decode      KL   top-1  "
-      "in float  tokens  time\n" +
-          std::string(106, '-') +
+      "in float  dynamic  tokens  time\n" +
+          std::string(115, '-') +
           "\n"
           "fp              17.224        1.000  16.500..18.000  9.250  17.500  0.0000  100.0%  "
-          "       -    8188   25s\n"
+          "       -        -    8188   25s\n"
           "sasq-serve      18.000        1.045               -      -       -       -       -  "
-          "    3.1%    8188   25s\n");
+          "    3.1%    10.0%    8188   25s\n");
 }
 
 TEST(ComparisonTest, OneLineForOneRow) {

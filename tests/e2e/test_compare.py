@@ -113,6 +113,8 @@ def check_row(row):
     assert (row["cost"]["training_flop_count"] > 0) == trained, name
     assert (float(row["cost"]["trained_bytes"]) > 0) == trained, name
     assert row["float_flop_share"] <= 0.05, name
+    limit = {"sasq-serve": 0.10, "rtn_dynamic": 1, "smoothquant-dynamic": 1, "quarot": 1, "spinquant": 1, "llm_qat": 1}
+    assert row["dynamic_flop_share"] <= limit.get(name, 0), name
 
 
 def narrow_model(folder):
@@ -136,7 +138,7 @@ def test_rows_that_a_model_cannot_have(service, client, compare_spec, tmp_path):
     for name in ("quarot", "sasq-max"):
         assert "86" in by_name[name]["failure"], by_name[name]
         assert by_name[name]["perplexity"] == 0
-    for name in ("fp", "quarot-rotated", "static_mse", "fp-first-token-float"):
+    for name in ("fp", "quarot-rotated", "static_mse", "fp-prefix"):
         assert by_name[name]["failure"] == "" and 1 < by_name[name]["perplexity"] < math.inf
     files = client.download(job["name"], tmp_path / "files")
     report = json.loads(files["report.json"].read_text())

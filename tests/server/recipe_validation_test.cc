@@ -86,14 +86,15 @@ TEST(CompleteRecipeTest, PresetsAreWrittenOut) {
   EXPECT_EQ(serve.first_token(), v1::FIRST_TOKEN_QUANTIZED);
   EXPECT_EQ(serve.rotation(), v1::ROTATION_FOLDED);
   EXPECT_EQ(serve.sites().max_float_flops(), 0.05);
-  EXPECT_EQ(serve.sites().max_dynamic_flops(), 0.05);
+  EXPECT_EQ(serve.sites().max_dynamic_flops(), 0.10);
   EXPECT_EQ(serve.training().step_count(), 100);
   EXPECT_EQ(serve.training().window_tokens(), 512);
-  EXPECT_EQ(serve.training().learning_rate(), 0.03);
+  EXPECT_EQ(serve.training().learning_rate(), 0.05);
+  EXPECT_EQ(serve.training().loss(), v1::TRAINING_LOSS_KL_DIVERGENCE);
   EXPECT_EQ(serve.name(), "sasq-serve");
   const v1::Recipe max = Complete("preset: PRESET_SASQ_MAX");
   EXPECT_EQ(max.method(), v1::METHOD_SASQ);
-  EXPECT_EQ(max.first_token(), v1::FIRST_TOKEN_FLOAT);
+  EXPECT_EQ(max.first_token(), v1::FIRST_TOKEN_PREFIX);
   EXPECT_EQ(max.rotation(), v1::ROTATION_ONLINE);
   EXPECT_FALSE(max.has_sites());
   EXPECT_TRUE(MessageDifferencer::Equals(max.training(), serve.training()));
@@ -107,8 +108,8 @@ TEST(CompleteRecipeTest, WhatIsSaidBesideAPresetWins) {
   EXPECT_EQ(recipe.sites().max_float_flops(), 0);
   EXPECT_EQ(recipe.training().step_count(), 7);
   EXPECT_EQ(recipe.name(), "sasq-serve-unrotated-all-static");
-  EXPECT_EQ(Complete("preset: PRESET_SASQ_MAX first_token: FIRST_TOKEN_PREFIX").name(),
-            "sasq-max-prefix");
+  EXPECT_EQ(Complete("preset: PRESET_SASQ_MAX first_token: FIRST_TOKEN_FLOAT").name(),
+            "sasq-max-first-token-float");
   EXPECT_EQ(Complete("preset: PRESET_SASQ_MAX first_token: FIRST_TOKEN_QUANTIZED").name(),
             "sasq-max-first-token-quantized");
 }

@@ -126,11 +126,10 @@ TEST(CompleteSpecTest, AddsTheFloatRowThatIsScoredOnTheSameTokens) {
 TEST(CompleteSpecTest, AComparisonHasEveryMethodAndBothPresets) {
   const v1::JobSpec spec = Complete(ComparisonSpec());
   EXPECT_FALSE(spec.has_recipe());
-  EXPECT_THAT(
-      Baselines(spec),
-      testing::ElementsAre("fp", "rtn_dynamic", "static_absmax", "static_percentile", "static_mse",
-                           "smoothquant", "quarot", "spinquant", "llm_qat", "sasq", "fp_clipped",
-                           "sasq-serve", "sasq-max", "fp-first-token-float"));
+  EXPECT_THAT(Baselines(spec),
+              testing::ElementsAre("fp", "rtn_dynamic", "static_absmax", "static_percentile",
+                                   "static_mse", "smoothquant", "quarot", "spinquant", "llm_qat",
+                                   "sasq", "fp_clipped", "sasq-serve", "sasq-max", "fp-prefix"));
   EXPECT_EQ(spec.evaluation().decode_window_count(), 2);
   EXPECT_EQ(spec.evaluation().agreement_window_count(), 2);
 }
@@ -141,7 +140,7 @@ TEST(CompleteSpecTest, AComparisonMeasuresWhatItsRowsAreAsked) {
   spec.mutable_evaluation()->set_window_count(1);
   spec.mutable_evaluation()->set_agreement_window_count(0);
   spec = Complete(spec);
-  EXPECT_THAT(Baselines(spec), testing::ElementsAre("sasq-max", "fp-first-token-float"));
+  EXPECT_THAT(Baselines(spec), testing::ElementsAre("sasq-max", "fp-prefix"));
   EXPECT_EQ(spec.evaluation().decode_window_count(), 1) << "no more than there are windows";
   EXPECT_EQ(spec.evaluation().agreement_window_count(), 0);
 }
@@ -167,6 +166,17 @@ TEST(CompleteSpecTest, TheFloatRowOfAPrefixHasThePrefix) {
   quantize = Complete(quantize);
   for (const v1::Recipe& baseline : quantize.baselines()) {
     EXPECT_THAT(baseline.prefix_tokens(), testing::ElementsAre(3, 4)) << baseline.name();
+  }
+}
+
+TEST(CompleteSpecTest, RowsThatNameNoPrefixTakeTheJobsOne) {
+  v1::JobSpec spec = ComparisonSpec();
+  spec.add_baselines()->set_preset(v1::PRESET_SASQ_MAX);
+  AddPrefixed(spec, v1::METHOD_STATIC_MSE, {3, 4});
+  spec = Complete(spec);
+  ASSERT_THAT(Baselines(spec), testing::ElementsAre("sasq-max", "static_mse-prefix", "fp-prefix"));
+  for (const v1::Recipe& row : spec.baselines()) {
+    EXPECT_THAT(row.prefix_tokens(), testing::ElementsAre(3, 4)) << row.name();
   }
 }
 

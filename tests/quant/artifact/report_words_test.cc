@@ -56,6 +56,16 @@ TEST(AdviceTest, StaticThatIsBetterThanDynamicIsRecommended) {
   EXPECT_THAT(Joined(runtime.sentences), HasSubstr("It computes a scale for every token"));
 }
 
+TEST(AdviceTest, TellsOfSitesWithAScaleForEveryToken) {
+  ComparisonRow serve = Row("sasq-serve", "sasq", 1.01, "static", true);
+  serve.dynamic_flop_share = 0.1;
+  serve.float_flop_share = 0.05;
+  const Report report = ReportOf({serve});
+  EXPECT_THAT(Joined(ServingAdvice(Analyze(report)).sentences),
+              HasSubstr("It computes a scale for every token in 10.0% of the linears' arithmetic; "
+                        "5.00% of the linears' arithmetic stays float"));
+}
+
 TEST(AdviceTest, StaticWinsATieAndSaysSo) {
   const Report report = ReportOf({Row("rtn_dynamic", "rtn_dynamic", 1.020, "dynamic", true, 0),
                                   Row("sasq", "sasq", 1.022, "static", true, 0)});

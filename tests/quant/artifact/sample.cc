@@ -157,6 +157,7 @@ void AddQuantizedRows(std::vector<ComparisonRow>& rows) {
       Add(rows, SampleRow("sasq-serve", "sasq", "quantized", 1.0185, 0.015), "static", true);
   serve.description = "folded rotation, 3.3% of the arithmetic in float";
   serve.float_flop_share = 0.033;
+  serve.dynamic_flop_share = 0.05;
   TrainSampleRow(30, 100, serve);
   for (SiteReport& site : serve.sites) {
     if (!IsMassive(site.site)) continue;
