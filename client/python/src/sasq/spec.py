@@ -142,7 +142,7 @@ class _SpecReader:
         """The field's value; None, with a problem at the path, for what is none."""
         try:
             if field.name == "uri" and isinstance(value, (str, os.PathLike)):
-                return _resolve(self.folder, os.fspath(value))
+                return _resolve(self.folder, _join_surrogates(os.fspath(value)))
             read = _read_scalar(field, value)
             # Of a zero the wire carries nothing. The one int64, the seed, means its zero.
             is_lost = read == 0 and field.cpp_type in _NUMBERS and not field.has_presence and not in_list
@@ -166,7 +166,8 @@ def _read_scalar(field: Any, value: object) -> object:
     if field.cpp_type == FieldDescriptor.CPPTYPE_ENUM:
         return enum_number(field.enum_type, value)
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
-        return value if isinstance(value, str) else _want(value, "text")
+        # JSON writes characters beyond U+FFFF as two surrogates, which YAML leaves apart.
+        return _join_surrogates(value) if isinstance(value, str) else _want(value, "text")
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         if isinstance(value, bool):
             return value
@@ -174,6 +175,13 @@ def _read_scalar(field: Any, value: object) -> object:
     if field.cpp_type == FieldDescriptor.CPPTYPE_DOUBLE:
         return _number(value)
     return _integer(value, 64 if field.cpp_type == FieldDescriptor.CPPTYPE_INT64 else 32)
+
+
+def _join_surrogates(text: str) -> str:
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        _want(ascii(text), "text without lone surrogates")
 
 
 def _integer(value: object, bits: int) -> int:
