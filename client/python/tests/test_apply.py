@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-import math
 import os
 import pathlib
 
@@ -16,13 +15,16 @@ import transformers
 import sasq
 from conftest import ROOT, Service
 from sasq import apply, rotation
+from sasq.v1 import job_spec_pb2
 
-# Our evaluation sums exact integers, torch sums floats in another order: where a value lies within float
-# rounding of the border between two codes it takes the other one, and everything behind differs by a code here and
-# there. Seen: below 0.0005 of the perplexity in every case here; a scale that is 2% off, a site that is left out or
-# another rotation changes it by more than 0.003.
-TOLERANCE = 0.001
-FLOAT_TOLERANCE = 1e-5  # two orders of float32 summation
+# Our evaluation sums exact integers, torch sums floats in another order: where a value lies within float rounding of
+# the border between two codes, it takes the other code. Windows of the tiny model (2 layers of 4 x 128 values for
+# each of 128 tokens) mostly have no such value and then agree to float rounding; one code costs about 4e-4 nats of
+# its window. What is really wrong (a scale, a rotation, a site, a first token) shows in every window.
+ROUNDING_NATS = 1e-5
+WINDOWS = 4
+MIN_EQUAL_WINDOWS = 2
+MAX_NATS = 2e-3  # of a window with a few such values
 
 RECIPES = {
     "static": {"method": "sasq", "training": {"step_count": 4, "window_tokens": 32}},
@@ -44,7 +46,7 @@ def paley_sizes(weights):
         elif "down_proj" in name:
             weights[name] = weight[:, :96].copy()
         elif "layernorm" in name or name.endswith("norm.weight"):
-            weights[name] = weight * 0.5 + 0.25 * (torch.arange(len(weight)) % 5).numpy()  # gains that differ
+            weights[name] = weight * (torch.arange(len(weight)) % 5 * 0.25 + 0.5).numpy()  # gains that differ
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +70,10 @@ def load(folder):
 
 
 @torch.no_grad()
-def perplexity(model, folder, text, options, first_scored):
-    """As quant/eval/perplexity.h: windows without BOS, evenly spaced; exp of the mean of their mean losses."""
+def window_losses(model, job, folder, text):
+    """As quant/eval/perplexity.h: mean losses of windows without BOS, evenly spaced."""
+    options = job.spec.evaluation
+    first_scored = 1 if job.spec.recipe.first_token == job_spec_pb2.FIRST_TOKEN_FLOAT else 0
     tokens = torch.tensor(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")).encode(
         text.read_text(), add_special_tokens=False).ids)
     windows = tokens[:len(tokens) // options.window_tokens * options.window_tokens].view(-1, options.window_tokens)
@@ -78,33 +82,30 @@ def perplexity(model, folder, text, options, first_scored):
         window = windows[i * len(windows) // options.window_count]
         logits = model(window.unsqueeze(0)).logits[0, first_scored:-1]
         losses.append(torch.nn.functional.cross_entropy(logits, window[first_scored + 1:]).item())
-    return math.exp(sum(losses) / len(losses))
+    return losses
 
 
-def agree(job, folder, text):
-    """Compares both rows of a job with transformers; returns the relative differences."""
-    first_scored = 1 if job.artifact.scales().first_token == "float" else 0
-    options = job.spec.evaluation
-
-    def difference(model, row):
-        return abs(perplexity(model, folder, text, options, first_scored) / row.perplexity - 1)
-
-    float_row = next(row for row in job.rows if row.name.startswith("fp"))
-    before = difference(load(folder), float_row)
-    return before, difference(sasq.apply_scales(load(folder), job.artifact.scales()), job.result)
+def differences(job, folder, text):
+    """How far transformers is from the job's float row and from its own row, window by window in nats."""
+    rows = {row["name"]: row["window_mean_loss"] for row in job.report()["rows"]}
+    of_float = next(losses for name, losses in rows.items() if name.startswith("fp"))
+    for model, losses in ((load(folder), of_float),
+                          (sasq.apply_scales(load(folder), job.artifact.scales()), rows[job.result.name])):
+        yield [abs(ours - theirs) for ours, theirs in
+               zip(losses, window_losses(model, job, folder, text), strict=True)]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_agrees_with_the_job(client, inputs, model_dir, recipe):
     job = client.submit(
         model=model_dir, training_text=inputs / "train.txt", evaluation_text=inputs / "eval.txt",
-        recipe=RECIPES[recipe], baselines=[{"method": "fp", "first_token": RECIPES[recipe].get("first_token", "quantized")}],
-        calibration={"window_count": 4, "window_tokens": 64}, evaluation={"window_count": 4, "window_tokens": 128},
-        seed=11).wait(timeout=300)
-    of_float, of_static = agree(job, model_dir, inputs / "eval.txt")
-    print(f"{recipe}: perplexity differs by {of_float:.2e} in float, {of_static:.2e} with scales")
-    assert of_float < FLOAT_TOLERANCE
-    assert of_static < TOLERANCE
+        recipe=RECIPES[recipe], baselines=[f"fp:{RECIPES[recipe].get('first_token', 'quantized')}"],
+        calibration={"window_count": 4, "window_tokens": 64},
+        evaluation={"window_count": WINDOWS, "window_tokens": 128}, seed=11).wait(timeout=300)
+    of_float, of_static = differences(job, model_dir, inputs / "eval.txt")
+    assert max(of_float) < ROUNDING_NATS
+    assert sum(difference < ROUNDING_NATS for difference in of_static) >= MIN_EQUAL_WINDOWS, of_static
+    assert max(of_static) < MAX_NATS
 
 
 @pytest.mark.skipif("SASQ_MODEL_DIR" not in os.environ, reason="needs SASQ_MODEL_DIR, a folder with SmolLM2-135M")
@@ -116,10 +117,11 @@ def test_agrees_with_the_job_on_a_real_model(client, tmp_path):
         model=folder, training_text=text, evaluation_text=text, recipe="static_mse:float",
         baselines=["fp:float"], calibration={"window_count": 2, "window_tokens": 256},
         evaluation={"window_count": 1, "window_tokens": 512}).wait(timeout=600)
-    of_float, of_static = agree(job, folder, text)
-    print(f"real model: perplexity differs by {of_float:.2e} in float, {of_static:.2e} with scales")
+    (of_float,), (of_static,) = differences(job, folder, text)
+    print(f"real model: {job.result.perplexity:.3f}, {job.ratio_to_float(job.result):.3f} x float; transformers differs "
+          f"by {of_float:.1e} nats in float, {of_static:.1e} with scales")
     assert of_float < 1e-4
-    # 30 layers of codes that may differ by one where a value lies on a border.
+    # 30 layers, in which many values lie on a border; the rounding as such costs ten times as much.
     assert of_static < 0.005
 
 
@@ -170,12 +172,12 @@ def test_first_tokens_are_those_of_each_sequence(pack, inputs):
     seen = []
     model.model.layers[0].self_attn.q_proj.register_forward_hook(lambda module, args, output: seen.append(args[0]))
     model.model.layers[0].input_layernorm.register_forward_hook(lambda module, args, output: seen.append(output))
-    cache = model(torch.tensor([[5, 5, 6, 5], [7, 8, 7, 7]]), use_cache=True).past_key_values
+    cache = model(torch.tensor([[5, 5, 6, 5], [7, 8, 7, 7]]), use_cache=True).cache
     x, read = seen
     is_float = (x == read).all(dim=-1)
     assert is_float.tolist() == [[True, True, False, False], [True, False, False, False]]
     seen.clear()
-    model(torch.tensor([[5], [7]]), past_key_values=cache)
+    model(torch.tensor([[5], [7]]), cache=cache)
     assert not (seen[0] == seen[1]).all(dim=-1).any(), "what goes on from a cache has no first token"
     with pytest.raises(sasq.CannotApply, match="pad sequences on the right"):
         model(torch.tensor([[0, 5]]), attention_mask=torch.tensor([[0, 1]]))

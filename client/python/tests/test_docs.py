@@ -10,6 +10,8 @@ model: model
 training_text: train.txt
 evaluation_text: eval.txt
 recipe: sasq
+calibration: {window_tokens: 64}
+evaluation: {window_tokens: 128}
 """
 
 

@@ -51,9 +51,9 @@ def test_damaged_blob(service, client, make_spec, tmp_path):
     stored.chmod(0o644)
     stored.write_bytes(content)
     with pytest.raises(sasq.DataLoss) as error:
-        job.artifact.download(tmp_path, files=["report.json"])
+        job.artifact.download(tmp_path / "out", files=["report.json"])
     assert error.value.reason == "BLOB_DAMAGED"
-    assert names_in(tmp_path) == []
+    assert names_in(tmp_path / "out") == []
 
 
 def test_broken_stream_goes_on_from_its_byte(tmp_path):

@@ -82,8 +82,8 @@ class Connection:
     def read_job_log(self, request: jobs_pb.ReadJobLogRequest) -> Generator[jobs_pb.ReadJobLogResponse, None, None]:
         return self._stream(self._jobs.ReadJobLog, request, None)
 
-    def download_blob(
-            self, request: artifacts_pb.DownloadBlobRequest) -> Generator[artifacts_pb.DownloadBlobResponse, None, None]:
+    def download_blob(self, request: artifacts_pb.DownloadBlobRequest,
+                      ) -> Generator[artifacts_pb.DownloadBlobResponse, None, None]:
         return self._stream(self._artifacts.DownloadBlob, request, None)
 
     def _ask(self, method: Any, request: object) -> Any:

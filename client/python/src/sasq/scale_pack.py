@@ -154,7 +154,8 @@ def _parse_safetensors(content: bytes) -> tuple[dict[str, str], dict[str, float]
     for name, tensor in header.items():
         offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
         begin = offsets[0] if isinstance(offsets, list) and offsets and type(offsets[0]) is int else -1
-        is_scale = (0 <= begin <= len(data) - 4 and tensor == {"dtype": "F32", "shape": [1], "data_offsets": [begin, begin + 4]})
+        wanted = {"dtype": "F32", "shape": [1], "data_offsets": [begin, begin + 4]}
+        is_scale = tensor == wanted and 0 <= begin <= len(data) - 4
         _check(is_scale, name[:128], tensor, "one F32 within the file")
         tensors[name] = struct.unpack_from("<f", data, begin)[0]
         begins.add(begin)
