@@ -11,6 +11,7 @@ out=$(realpath --canonicalize-missing "${1:-$SASQ_ROOT/build/python}")
 cd "$SASQ_ROOT"
 "$SASQ_DEPS/venv/bin/python" -c 'import grpc_tools' 2>/dev/null ||
   fail "there is no grpcio-tools in .deps/venv" "Run 'scripts/install_deps.sh --tests' first."
+rm -f "$out"/sasq-*.whl
 "$SASQ_DEPS/venv/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-index --no-deps \
   --no-build-isolation --wheel-dir "$out" client/python
 note "the wheel is in $out"

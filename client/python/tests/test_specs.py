@@ -110,8 +110,9 @@ def test_every_problem_is_named():
     assert set(error.value.fields) == {"modle", "seed", "max_attempts"}
 
 
-@pytest.mark.parametrize("content", [b"seed: 1\nseed: 2\n", b"a: [", b"{}\n---\n{}\n", b"? [a]\n: b\n", b"\xff", b"[" * 5000,
-                                     b"- list\n", b"just text", b"#" * (2 << 20)])
+@pytest.mark.parametrize("content", [
+    b"seed: 1\nseed: 2\n", b"a: [", b"{}\n---\n{}\n", b"? [a]\n: b\n", b"\xff", b"[" * 5000, b"- list\n", b"just text",
+    b"#" * (2 << 20)])
 def test_files_that_are_no_spec(tmp_path, content):
     path = tmp_path / "job.yaml"
     path.write_bytes(content)

@@ -38,6 +38,11 @@ _UNKNOWN_WEIGHTS = {
 }
 _KNOWN_METHODS = ("METHOD_SASQ", "METHOD_STATIC_ABSMAX", "METHOD_STATIC_PERCENTILE", "METHOD_STATIC_MSE",
                   "METHOD_QUAROT")
+# Fields of a recipe that are honoured here, or that the scales and sites of the pack say already.
+_KNOWN_FIELDS = frozenset(("method", "first_token", "training", "name", "preset", "activations", "scale_rule",
+                           "percentile", "rotation", "sites", "activation_bits", "weight_bits", "prefix_tokens"))
+_ROTATIONS = ("ROTATION_NONE", "ROTATION_FOLDED", "ROTATION_ONLINE")
+_BITS = range(4, 9)
 
 
 def apply_scales(model: ModelT, pack: ScalePack | str | os.PathLike[str], *,
@@ -57,15 +62,14 @@ def apply_scales(model: ModelT, pack: ScalePack | str | os.PathLike[str], *,
     """
     if not isinstance(pack, ScalePack):
         pack = load_pack(pack)
-    recipe = pack.recipe
-    _check_recipe(pack, recipe)
+    _check_recipe(pack)
     _check_model(model, pack)
     if check_weights:
         _check_digest(model, pack, weights)
 
     down = None
-    rotation = recipe.get("rotation", "ROTATION_NONE")
-    if rotation in ("ROTATION_FOLDED", "ROTATION_ONLINE"):
+    rotation = pack.recipe.get("rotation", "ROTATION_NONE")
+    if rotation != "ROTATION_NONE":
         down = fold_rotations(model, int(pack.spec.get("seed", 0)), rotation == "ROTATION_ONLINE")
     first_tokens = _FirstTokens() if pack.first_token == "float" else None
     if first_tokens is not None:
@@ -151,7 +155,8 @@ class _Site:
         return rounded if mask is None else torch.where(mask.unsqueeze(-1), x, rounded)
 
 
-def _check_recipe(pack: ScalePack, recipe: Mapping[str, Any]) -> None:
+def _check_recipe(pack: ScalePack) -> None:
+    recipe = pack.recipe
     method = recipe.get("method", "METHOD_UNSPECIFIED")
     if method in _UNKNOWN_WEIGHTS:
         raise CannotApply(f"{method}: {_UNKNOWN_WEIGHTS[method]} and are not in the pack")
@@ -159,6 +164,15 @@ def _check_recipe(pack: ScalePack, recipe: Mapping[str, Any]) -> None:
         raise CannotApply(f"{method} is not known here, only {', '.join(_KNOWN_METHODS)}; a newer sasq may know it")
     if "smoothing" in recipe:
         raise CannotApply("smoothing: its factors come from calibration statistics and are not in the pack")
+    unknown = recipe.keys() - _KNOWN_FIELDS
+    if unknown:
+        raise CannotApply(f"{min(unknown)} of the recipe is not known here; a newer sasq may know it")
+    rotation = recipe.get("rotation", "ROTATION_NONE")
+    if rotation not in _ROTATIONS or (method == "METHOD_QUAROT" and rotation == "ROTATION_NONE"):
+        raise CannotApply(f"rotation is {rotation} with {method}, want one of {', '.join(_ROTATIONS)} that fits")
+    for field in ("activation_bits", "weight_bits"):
+        if recipe.get(field, 8) not in _BITS:
+            raise CannotApply(f"{field} is {recipe[field]}, want {_BITS[0]}..{_BITS[-1]}")
     if pack.first_token == "prefix":
         raise CannotApply("first_token is prefix: keys and values of the prefix have to stand before every sequence, "
                           "which a model of transformers alone does not keep")
@@ -174,9 +188,11 @@ def _check_model(model: Any, pack: ScalePack) -> None:
         raise CannotApply(f"the model has {model.config.num_hidden_layers} layers, the pack {pack.layer_count}")
     if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
         raise CannotApply("the model is not float32, in which jobs are evaluated; load it with dtype=torch.float32")
-    for reader in (reader for readers in _READERS.values() for reader in readers):
-        if type(model.model.layers[0].get_submodule(reader)) is not torch.nn.Linear:
-            raise CannotApply(f"{reader} is not a plain linear layer: the model is quantized or adapted already")
+    for number, layer in enumerate(model.model.layers):
+        for reader in (reader for readers in _READERS.values() for reader in readers):
+            if type(layer.get_submodule(reader)) is not torch.nn.Linear:
+                raise CannotApply(f"layers.{number}.{reader} is not a plain linear layer: the model is quantized or "
+                                  "adapted already")
 
 
 def _check_digest(model: Any, pack: ScalePack, weights: str | os.PathLike[str] | None) -> None:

@@ -55,7 +55,7 @@ class Artifact:
     def read(self, file_name: str) -> bytes:
         """The bytes of a file, whose digest was checked. NotFound if the artifact has no such file."""
         memory = io.BytesIO()
-        self._fetch(self._blob(file_name), _Part(memory, file_name))
+        self._fetch(self._blob(file_name), _Part(memory))
         return memory.getvalue()
 
     def scales(self) -> ScalePack:
@@ -73,7 +73,7 @@ class Artifact:
         DataLoss if a name is not a plain file name or bytes do not match their digest.
         """
         folder = pathlib.Path(folder)
-        blobs = list(self._message.blobs) if files is None else [self._blob(name) for name in files]
+        blobs = list(self.files.values()) if files is None else [self._blob(name) for name in files]
         for blob in blobs:
             _check_blob(blob)
         paths = {blob.file_name: folder / blob.file_name for blob in blobs}
@@ -99,7 +99,7 @@ class Artifact:
             except BlockingIOError:
                 raise errors.Conflict(f"{part_path} is being written by another download; wait for it to end",
                                       grpc.StatusCode.ABORTED) from None
-            part = _Part(file, str(part_path), lambda size: on_progress(blob.file_name, size, blob.size_bytes))
+            part = _Part(file, lambda size: on_progress(blob.file_name, size, blob.size_bytes))
             try:
                 self._fetch(blob, part)
             except errors.DataLoss:
@@ -157,8 +157,7 @@ class Artifact:
 class _Part:
     """What is there of one file, digested as it grows."""
 
-    def __init__(self, file: BinaryIO | IO[Any], name: str, on_size: Callable[[int], object] = lambda _: None) -> None:
-        self.name = name
+    def __init__(self, file: BinaryIO | IO[Any], on_size: Callable[[int], object] = lambda _: None) -> None:
         self._file = file
         self._on_size = on_size
         self._sha256 = hashlib.sha256()
