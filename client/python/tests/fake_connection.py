@@ -18,7 +18,7 @@ def blob_of(content, file_name="file.bin", **changes):
 
 
 class FakeConnection:
-    """Streams `content` in chunks. `streams`: what each call sends, after `None` all that is left."""
+    """Streams `content` in chunks, from the offset that is asked for."""
 
     def __init__(self, content, break_after=None):
         self.content = content
