@@ -1,6 +1,7 @@
 """What the tests share: the package as its wheel installs it, and the service and tiny model of tests/e2e."""
 
 import atexit
+import contextlib
 import importlib.util
 import os
 import pathlib
@@ -59,16 +60,25 @@ def client(coordinator_only):
         yield made
 
 
+@contextlib.contextmanager
+def running_service(folder):
+    """A service with one worker, for tests that share it; a client of it."""
+    running = Service(folder)
+    try:
+        running.start_coordinator()
+        running.start_worker()
+        with sasq.Client(running.endpoint) as made:
+            yield made
+    finally:
+        running.close()
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, inputs):
     """A job that succeeded, on a service that all read-only tests of a file share."""
-    running = Service(tmp_path_factory.mktemp("finished"))
-    running.start_coordinator()
-    running.start_worker()
-    with sasq.Client(running.endpoint) as made:
+    with running_service(tmp_path_factory.mktemp("finished")) as made:
         yield made.submit(
             model=inputs / "model", training_text=inputs / "train.txt", evaluation_text=inputs / "eval.txt",
             recipe={"method": "sasq", "training": {"step_count": 8, "window_tokens": 32, "learning_rate": 0.02}},
             calibration={"window_count": 4, "window_tokens": 64},
             evaluation={"window_count": 2, "window_tokens": 128}).wait(timeout=300)
-    running.close()

@@ -13,7 +13,7 @@ import torch
 import transformers
 
 import sasq
-from conftest import ROOT, Service
+from conftest import ROOT, running_service
 from sasq import apply, rotation
 from sasq.v1 import job_spec_pb2
 
@@ -57,12 +57,8 @@ def model_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    running = Service(tmp_path_factory.mktemp("service"))
-    running.start_coordinator()
-    running.start_worker()
-    with sasq.Client(running.endpoint) as made:
+    with running_service(tmp_path_factory.mktemp("service")) as made:
         yield made
-    running.close()
 
 
 def load(folder):
