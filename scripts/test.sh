@@ -44,7 +44,7 @@ if [ "$long" -eq 1 ]; then
   for preset in asan tsan; do
     build "$preset"
     step "Tests, preset $preset"
-    ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|reference)$'
+    ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|python|reference)$'
   done
 fi
 
