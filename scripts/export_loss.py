@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures an export with a real client: the mean loss of windows of a text, in nats per token.
 
-usage: export_loss.py FOLDER --text FILE [--engine transformers|vllm] [--window-tokens N] [--windows N]
-                      [--dtype float32|bfloat16] [--scale-factor X]
+usage: export_loss.py FOLDER --text FILE [--layout plain|wikitext-rows] [--engine transformers|vllm]
+                      [--window-tokens N] [--windows N] [--dtype float32|bfloat16] [--scale-factor X]
 
 The text is tokenized as one, without a beginning-of-sequence token, and windows are spread evenly over
 it, as in the service's own evaluation. Prints one line of JSON. transformers needs the packages of
@@ -13,7 +13,16 @@ import argparse
 import json
 import math
 import pathlib
+import re
 import sys
+
+
+def read_text(path, layout):
+    """The text of a file, in a layout of the service (TextLayout in job_spec.proto)."""
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    if layout == "plain":
+        return text
+    return "\n\n".join(line if line.strip() else "" for line in re.findall(r"[^\n]*\n|[^\n]+", text))
 
 
 def windows_of(folder, text, window_tokens, window_count):
@@ -21,10 +30,10 @@ def windows_of(folder, text, window_tokens, window_count):
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(pathlib.Path(folder) / "tokenizer.json"))
-    tokens = tokenizer.encode(pathlib.Path(text).read_text(encoding="utf-8"), add_special_tokens=False).ids
+    tokens = tokenizer.encode(text, add_special_tokens=False).ids
     available = len(tokens) // window_tokens
     if available == 0:
-        sys.exit(f"{text} has {len(tokens)} tokens, fewer than a window of {window_tokens}")
+        sys.exit(f"the text has {len(tokens)} tokens, fewer than a window of {window_tokens}")
     count = min(window_count, available)
     starts = [i * available // count * window_tokens for i in range(count)]
     return [tokens[start:start + window_tokens] for start in starts]
@@ -68,13 +77,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
     parser.add_argument("--text", required=True)
+    parser.add_argument("--layout", choices=["plain", "wikitext-rows"], default="plain")
     parser.add_argument("--engine", choices=["transformers", "vllm"], default="transformers")
     parser.add_argument("--window-tokens", type=int, default=2048)
     parser.add_argument("--windows", type=int, default=1)
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--scale-factor", type=float, default=1.0)
     options = parser.parse_args()
-    windows = windows_of(options.folder, options.text, options.window_tokens, options.windows)
+    text = read_text(options.text, options.layout)
+    windows = windows_of(options.folder, text, options.window_tokens, options.windows)
     if options.engine == "vllm":
         losses, facts = vllm_losses(options.folder, windows, options.dtype)
     else:

@@ -123,13 +123,13 @@ std::string Loading() {
 
 std::string Provenance(const ScalePack& pack, const json& spec) {
   const std::string seed = Text(spec, "seed");  // 64 bits are text in proto JSON
-  return absl::StrCat("- base model: ", Quoted(Text(At(spec, "model"), "uri")),
-                      "\n- base weights: SHA-256 ", Quoted(pack.base_weight_sha256),
-                      " (of the files' names and digests)\n- made by: sasq ",
-                      Quoted(pack.code_version), ", row ", Quoted(Text(At(spec, "recipe"), "name")),
-                      ", seed ", Quoted(seed.empty() ? "0" : seed),
-                      "\n- trained on: ", Quoted(Text(At(spec, "training_text"), "uri")),
-                      ", measured on ", Quoted(Text(At(spec, "evaluation_text"), "uri")), "\n");
+  return absl::StrCat(
+      "- base model: ", Quoted(BaseName(Text(At(spec, "model"), "uri"))),
+      "\n- base weights: SHA-256 ", Quoted(pack.base_weight_sha256),
+      " (of the files' names and digests)\n- made by: sasq ", Quoted(pack.code_version), ", row ",
+      Quoted(Text(At(spec, "recipe"), "name")), ", seed ", Quoted(seed.empty() ? "0" : seed),
+      "\n- trained on: ", Quoted(BaseName(Text(At(spec, "training_text"), "uri"))),
+      ", measured on ", Quoted(BaseName(Text(At(spec, "evaluation_text"), "uri"))), "\n");
 }
 
 }  // namespace

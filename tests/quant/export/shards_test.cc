@@ -22,9 +22,16 @@ PlannedTensor Bytes(const std::string& name, int64_t count) {
           }};
 }
 
+ShardOptions OptionsFor(const TemporaryFolder& folder, int64_t max_shard_bytes) {
+  ShardOptions options;
+  options.folder = folder.path();
+  options.max_shard_bytes = max_shard_bytes;
+  return options;
+}
+
 TEST(ShardsTest, OneFileWhereEverythingFits) {
   const TemporaryFolder folder;
-  EXPECT_EQ(WriteShards({Bytes("a", 3), Bytes("b", 4)}, {folder.path(), 7}).value(), 7);
+  EXPECT_EQ(WriteShards({Bytes("a", 3), Bytes("b", 4)}, OptionsFor(folder, 7)).value(), 7);
   const auto checkpoint = Checkpoint::Open(folder.path()).value();
   EXPECT_THAT(checkpoint->file_names(), ElementsAre("model.safetensors"));
   EXPECT_EQ(checkpoint->Find("b")->bytes, "bbbb");
@@ -33,7 +40,7 @@ TEST(ShardsTest, OneFileWhereEverythingFits) {
 TEST(ShardsTest, SeveralFilesWithAnIndex) {
   const TemporaryFolder folder;
   std::vector<std::pair<int64_t, int64_t>> progress;
-  ShardOptions options{folder.path(), 6};
+  ShardOptions options = OptionsFor(folder, 6);
   options.on_progress = [&](int64_t done, int64_t total) { progress.push_back({done, total}); };
   ASSERT_TRUE(
       WriteShards({Bytes("a", 3), Bytes("b", 3), Bytes("c", 9), Bytes("d", 1)}, options).ok());
@@ -50,7 +57,7 @@ TEST(ShardsTest, StopsWhenAsked) {
   const TemporaryFolder folder;
   std::stop_source stop;
   stop.request_stop();
-  ShardOptions options{folder.path(), 6};
+  ShardOptions options = OptionsFor(folder, 6);
   options.stop = stop.get_token();
   EXPECT_TRUE(absl::IsCancelled(WriteShards({Bytes("a", 3)}, options).status()));
 }
@@ -59,7 +66,7 @@ TEST(ShardsTest, ErrorsOfTensorsComeBack) {
   const TemporaryFolder folder;
   const PlannedTensor bad = {{{"a", Dtype::kU8, {1}}},
                              [](PartSink) { return absl::InvalidArgumentError("bad weights"); }};
-  EXPECT_EQ(WriteShards({bad}, {folder.path(), 6}).status().message(), "bad weights");
+  EXPECT_EQ(WriteShards({bad}, OptionsFor(folder, 6)).status().message(), "bad weights");
 }
 
 }  // namespace
