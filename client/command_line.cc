@@ -198,6 +198,38 @@ void AddJobCommands(CommandTable* table) {
       });
 }
 
+void AddExport(CommandTable* table) {
+  table->Add<ExportCommandOptions>(
+      "export", "Make a checkpoint that serving engines load from a scale pack and its base model",
+      [](CLI::App* app, ExportCommandOptions* options) {
+        app->add_option("pack", options->source,
+                        "A scales.safetensors, a folder with one, or the job that made it")
+            ->required()
+            ->type_name("PACK_OR_JOB");
+        app->add_option("--model", options->model_folder, "The base model's folder")
+            ->required()
+            ->type_name("DIR");
+        app->add_option("--out", options->out_folder, "Folder to make")
+            ->required()
+            ->type_name("DIR");
+        app->add_option("--format", "Form of the checkpoint (default: compressed-tensors)")
+            ->type_name("FORMAT")
+            ->check(CLI::IsMember({"compressed-tensors"}));
+        app->add_option("--max-shard-size", options->max_shard_bytes,
+                        "Largest weight file, such as 5GB or 512MiB (default: 5GB)")
+            ->type_name("SIZE")
+            ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true))
+            ->check(CLI::PositiveNumber);
+        app->add_option("--target", options->target, "Warn of what this engine does with it")
+            ->type_name("ENGINE")
+            ->check(CLI::IsMember({"transformers", "vllm", "sglang"}));
+        app->add_option("--device", options->device,
+                        "What the engine runs on: cpu, or a compute capability such as sm_90")
+            ->type_name("DEVICE");
+        app->add_flag("--force", options->force, "Replace an earlier export");
+      });
+}
+
 void AddOtherCommands(CommandTable* table) {
   table->Add<LogsOptions>("logs", "Print a job's log", [](CLI::App* app, LogsOptions* options) {
     AddJob(app, options);
@@ -222,6 +254,7 @@ void AddOtherCommands(CommandTable* table) {
             ->allow_extra_args(false);
         app->add_flag("--force", options->force, "Replace files that have other content");
       });
+  AddExport(table);
   table->Add<WorkersOptions>("workers", "List the workers", [](CLI::App*, WorkersOptions*) {});
   table->Add<VersionOptions>("version", "Print the version", [](CLI::App*, VersionOptions*) {});
 }

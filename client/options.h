@@ -2,6 +2,7 @@
 #ifndef SASQ_CLIENT_OPTIONS_H_
 #define SASQ_CLIENT_OPTIONS_H_
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -72,13 +73,22 @@ struct DownloadOptions {
   std::vector<std::string> files;  // empty: all
   bool force = false;
 };
+struct ExportCommandOptions {
+  std::string source;  // a scale pack, a folder with one, or a job
+  std::string model_folder;
+  std::string out_folder;
+  int64_t max_shard_bytes = 0;  // 0: the default
+  std::string target;           // transformers, vllm or sglang; empty: none
+  std::string device;           // as ParseServingDevice reads it; empty: any
+  bool force = false;
+};
 struct WorkersOptions {};
 struct VersionOptions {};
 
 using CommandOptions =
     std::variant<SubmitOptions, CompareOptions, PlanOptions, GetOptions, ListOptions, WatchOptions,
                  WaitOptions, LogsOptions, CancelOptions, DeleteOptions, ArtifactsOptions,
-                 DownloadOptions, WorkersOptions, VersionOptions>;
+                 DownloadOptions, ExportCommandOptions, WorkersOptions, VersionOptions>;
 
 }  // namespace sasq
 

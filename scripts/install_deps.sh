@@ -116,6 +116,7 @@ fi
 install_requirements "$SASQ_ROOT/scripts/requirements-run.txt"
 [ "$tests" -eq 0 ] || install_requirements "$SASQ_ROOT/tests/requirements.txt"
 [ "$cuda" -eq 0 ] || install_requirements "$SASQ_ROOT/scripts/requirements-torch.txt"
+[ "$tests" -eq 0 ] || install_requirements "$SASQ_ROOT/tests/requirements-serving.txt"
 
 step "LibTorch"
 "$SASQ_ROOT/scripts/fetch_libtorch.sh"

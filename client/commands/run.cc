@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/artifacts.h"
+#include "client/commands/export.h"
 #include "client/commands/jobs.h"
 #include "client/commands/submit.h"
 #include "client/commands/workers.h"
@@ -34,6 +35,9 @@ struct Runner {
     return RunArtifacts(context, options);
   }
   Result operator()(const DownloadOptions& options) const { return RunDownload(context, options); }
+  Result operator()(const ExportCommandOptions& options) const {
+    return RunExport(context, options);
+  }
   Result operator()(const WorkersOptions&) const { return RunWorkers(context); }
   Result operator()(const VersionOptions&) const { return ExitCode::kOk; }  // needs no service
 };

@@ -278,4 +278,12 @@ absl::StatusOr<ScalePack> LoadScalePack(const std::string& path) {
   return pack;
 }
 
+absl::Status CheckBaseWeights(const ScalePack& pack, absl::string_view base_weight_sha256) {
+  if (pack.base_weight_sha256 == base_weight_sha256) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "scale pack: it belongs to weights with the digest ", pack.base_weight_sha256.substr(0, 12),
+      ", but the model's is ", base_weight_sha256.substr(0, 12),
+      "; name the folder that the job read, in the same revision"));
+}
+
 }  // namespace sasq

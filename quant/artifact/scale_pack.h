@@ -21,15 +21,14 @@
 //     layer_count         layers of the model, decimal
 //     base_weight_sha256  ScalePack::base_weight_sha256
 //     spec                the job's spec, canonical JSON (canonical_json.h); its recipe says what
-//     was
-//                         folded into the weights
+//                         was folded into the weights
 //     code_version        version of the program that wrote it
 //     content_sha256      SHA-256 of: every other metadata entry in the byte order of the keys,
-//     each
-//                         as key, `=`, value, newline; then the scales as little-endian F32, by
-//                         layer and within it in the order qkv_in, o_in, gate_up_in, down_in
+//                         each as key, `=`, value, newline; then the scales as little-endian F32,
+//                         by layer and within it in the order qkv_in, o_in, gate_up_in, down_in
 //
-// The same pack always gives the same bytes: no time, no host, no measured figure is in it.
+// docs/artifact_format.md says the same to people who write readers. The same pack always gives the
+// same bytes: no time, no host, no measured figure is in it.
 #ifndef SASQ_QUANT_ARTIFACT_SCALE_PACK_H_
 #define SASQ_QUANT_ARTIFACT_SCALE_PACK_H_
 
@@ -76,6 +75,10 @@ absl::StatusOr<std::string> SerializeScalePack(const ScalePack& pack);
 // and the key, tensor or site, if the file is missing, anything else breaks a rule above or the
 // content digest differs.
 absl::StatusOr<ScalePack> LoadScalePack(const std::string& path);
+
+// INVALID_ARGUMENT unless `base_weight_sha256`, a model's digest (Checkpoint::Digest), is the
+// pack's.
+absl::Status CheckBaseWeights(const ScalePack& pack, absl::string_view base_weight_sha256);
 
 }  // namespace sasq
 

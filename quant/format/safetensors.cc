@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -175,19 +176,30 @@ absl::StatusOr<Contents> ReadContents(absl::string_view bytes) {
   return contents;
 }
 
-absl::Status CheckWritable(const TensorToWrite& tensor) {
+absl::StatusOr<int64_t> EntryBytes(const TensorEntry& tensor) {
   if (tensor.name == kMetadataKey || tensor.shape.size() > kMaxDimensions) {
     return absl::InvalidArgumentError(absl::StrCat("tensor \"", tensor.name,
                                                    "\": its name is reserved or it has over 64 "
                                                    "dimensions"));
   }
-  const std::optional<int64_t> wanted = SpanBytes(tensor.dtype, tensor.shape);
-  if (!wanted || static_cast<uint64_t>(*wanted) != tensor.bytes.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "tensor \"", tensor.name, "\": ", tensor.bytes.size(), " bytes do not fit shape [",
-        absl::StrJoin(tensor.shape, ","), "] of ", DtypeName(tensor.dtype)));
+  const std::optional<int64_t> size_bytes = SpanBytes(tensor.dtype, tensor.shape);
+  if (size_bytes.has_value()) return *size_bytes;
+  return absl::InvalidArgumentError(
+      absl::StrCat("tensor \"", tensor.name, "\": shape [", absl::StrJoin(tensor.shape, ","),
+                   "] of ", DtypeName(tensor.dtype), " takes over 2^63 bytes"));
+}
+
+// The file's first bytes: length and text, padded.
+absl::StatusOr<std::string> HeaderBytes(const ordered_json& header) {
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const ordered_json::exception& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a tensor's name or metadata is not valid UTF-8: ", error.what()));
   }
-  return absl::OkStatus();
+  text.resize((text.size() + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes, ' ');
+  return absl::StrCat(StoreLittleEndian64(text.size()), text);
 }
 
 }  // namespace
@@ -218,43 +230,55 @@ absl::StatusOr<TensorView> SafetensorsFile::Find(absl::string_view name) const {
   return found->second;
 }
 
-absl::StatusOr<std::string> SerializeSafetensors(
-    absl::Span<const TensorToWrite> tensors, const std::map<std::string, std::string>& metadata) {
-  std::vector<const TensorToWrite*> ordered;
-  for (const TensorToWrite& tensor : tensors) {
-    SASQ_RETURN_IF_ERROR(CheckWritable(tensor));
-    ordered.push_back(&tensor);
-  }
-  std::sort(ordered.begin(), ordered.end(), [](const TensorToWrite* a, const TensorToWrite* b) {
-    return std::tie(b->dtype, a->name) < std::tie(a->dtype, b->name);
+absl::StatusOr<SafetensorsLayout> LayOutSafetensors(
+    absl::Span<const TensorEntry> tensors, const std::map<std::string, std::string>& metadata) {
+  std::vector<size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&tensors](size_t a, size_t b) {
+    return std::tie(tensors[b].dtype, tensors[a].name) <
+           std::tie(tensors[a].dtype, tensors[b].name);
   });
   ordered_json header = ordered_json::object();
   if (!metadata.empty()) header[kMetadataKey] = metadata;
-  size_t offset = 0;
-  for (const TensorToWrite* tensor : ordered) {
-    const size_t end = offset + tensor->bytes.size();
-    ordered_json& entry = header[tensor->name];
+  SafetensorsLayout layout;
+  layout.begin_bytes.resize(tensors.size());
+  int64_t offset = 0;
+  for (const size_t i : order) {
+    const TensorEntry& tensor = tensors[i];
+    SASQ_ASSIGN_OR_RETURN(const int64_t size_bytes, EntryBytes(tensor));
+    ordered_json& entry = header[tensor.name];
     if (!entry.is_null()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("tensor \"", tensor->name, "\" is there twice"));
+          absl::StrCat("tensor \"", tensor.name, "\" is there twice"));
     }
-    entry["dtype"] = std::string(DtypeName(tensor->dtype));
-    entry["shape"] = tensor->shape;
-    entry["data_offsets"] = {offset, end};
-    offset = end;
+    entry["dtype"] = std::string(DtypeName(tensor.dtype));
+    entry["shape"] = tensor.shape;
+    entry["data_offsets"] = {offset, offset + size_bytes};
+    layout.begin_bytes[i] = offset;
+    offset += size_bytes;
   }
-  std::string text;
-  try {
-    text = header.dump();
-  } catch (const ordered_json::exception& error) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a tensor's name or metadata is not valid UTF-8: ", error.what()));
+  SASQ_ASSIGN_OR_RETURN(layout.header, HeaderBytes(header));
+  for (int64_t& begin : layout.begin_bytes) begin += static_cast<int64_t>(layout.header.size());
+  layout.file_bytes = offset + static_cast<int64_t>(layout.header.size());
+  return layout;
+}
+
+absl::StatusOr<std::string> SerializeSafetensors(
+    absl::Span<const TensorToWrite> tensors, const std::map<std::string, std::string>& metadata) {
+  std::vector<TensorEntry> entries;
+  for (const TensorToWrite& tensor : tensors) {
+    entries.push_back({tensor.name, tensor.dtype, tensor.shape});
+    SASQ_ASSIGN_OR_RETURN(const int64_t wanted, EntryBytes(entries.back()));
+    if (static_cast<uint64_t>(wanted) == tensor.bytes.size()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tensor \"", tensor.name, "\": ", tensor.bytes.size(), " bytes do not fit shape [",
+        absl::StrJoin(tensor.shape, ","), "] of ", DtypeName(tensor.dtype)));
   }
-  text.resize((text.size() + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes, ' ');
-  std::string file = absl::StrCat(StoreLittleEndian64(text.size()), text);
-  file.reserve(file.size() + offset);
-  for (const TensorToWrite* tensor : ordered) {
-    file.append(tensor->bytes.data(), tensor->bytes.size());
+  SASQ_ASSIGN_OR_RETURN(const SafetensorsLayout layout, LayOutSafetensors(entries, metadata));
+  std::string file(static_cast<size_t>(layout.file_bytes), '\0');
+  layout.header.copy(file.data(), layout.header.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    tensors[i].bytes.copy(file.data() + layout.begin_bytes[i], tensors[i].bytes.size());
   }
   return file;
 }

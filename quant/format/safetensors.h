@@ -61,6 +61,29 @@ class SafetensorsFile {
   std::map<std::string, TensorView> tensors_;
 };
 
+// A tensor of a file that is to be written.
+struct TensorEntry {
+  std::string name;
+  Dtype dtype = Dtype::kF32;
+  std::vector<int64_t> shape;
+};
+
+// Where everything of a file lies, so that it can be written in any order.
+struct SafetensorsLayout {
+  std::string header;  // the file's first bytes
+  std::vector<int64_t>
+      begin_bytes;  // of each tensor's bytes in the file, in the order of `tensors`
+  int64_t file_bytes = 0;
+};
+
+// Lays a file out. Deterministic: equal contents give equal bytes, in whatever order they come.
+// Larger elements first, then by name, header padded to 8 bytes: every tensor is aligned, and the
+// bytes are those that the reference implementation writes (its metadata order is random; ours is
+// sorted). INVALID_ARGUMENT for a name that is twice there, reserved or not UTF-8, or a shape whose
+// size is beyond 2^63.
+absl::StatusOr<SafetensorsLayout> LayOutSafetensors(
+    absl::Span<const TensorEntry> tensors, const std::map<std::string, std::string>& metadata = {});
+
 // A tensor to write. `bytes` is borrowed.
 struct TensorToWrite {
   std::string name;
@@ -69,11 +92,8 @@ struct TensorToWrite {
   absl::string_view bytes;
 };
 
-// A safetensors file as bytes. Deterministic: equal contents give equal bytes, in whatever order
-// they come. Larger elements first, then by name, header padded to 8 bytes: every tensor is
-// aligned, and the bytes are those that the reference implementation writes (its metadata order is
-// random; ours is sorted). INVALID_ARGUMENT for a name that is twice there, reserved or not UTF-8,
-// or for bytes that do not fit dtype and shape.
+// The file of LayOutSafetensors as bytes. Errors as there, and for bytes that do not fit dtype and
+// shape.
 absl::StatusOr<std::string> SerializeSafetensors(
     absl::Span<const TensorToWrite> tensors,
     const std::map<std::string, std::string>& metadata = {});

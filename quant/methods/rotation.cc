@@ -3,15 +3,15 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/ones_like.h>
+#include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "kernels/hadamard_matrix.h"
 #include "quant/format/model_error.h"
 #include "quant/model/hadamard.h"
 #include "quant/model/model_builder.h"
@@ -32,13 +32,9 @@ absl::StatusOr<std::shared_ptr<const Hadamard>> HadamardOf(absl::string_view siz
   return hadamard;
 }
 
-// Random signs, the same in every standard library.
 at::Tensor RandomSigns(int64_t count, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  const at::Tensor signs = at::ones({count}, at::kDouble);
-  double* values = signs.mutable_data_ptr<double>();
-  for (int64_t i = 0; i < count; ++i) values[i] = (random() >> 63) != 0 ? -1 : 1;
-  return signs;
+  const std::vector<int> signs = kernels::RandomSigns(count, seed);
+  return at::tensor(signs, at::kDouble);
 }
 
 // Folds the rotations of one model into the weights of a builder, in place.

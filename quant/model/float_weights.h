@@ -1,4 +1,4 @@
-// Stored weights as float32.
+// Stored weights as float32, on all of LibTorch's threads.
 #ifndef SASQ_QUANT_MODEL_FLOAT_WEIGHTS_H_
 #define SASQ_QUANT_MODEL_FLOAT_WEIGHTS_H_
 
@@ -7,14 +7,11 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "quant/format/safetensors.h"
+#include "quant/format/weight_values.h"
 
 namespace sasq {
 
-// Whether weights of `dtype` can be read: F32, F16 or BF16.
-bool IsWeightDtype(Dtype dtype);
-
-// Converts `count` elements from element `first` on to float32, exactly. The dtype must be one that
-// IsWeightDtype accepts and the range must lie inside the tensor.
+// ReadAsFloat of quant/format/weight_values.h.
 void CopyAsFloat(const TensorView& view, int64_t first, int64_t count, float* out);
 
 // INVALID_ARGUMENT (INVALID_MODEL) that names the tensor if its dtype is not a weight's, its shape

@@ -11,18 +11,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "kernels/hadamard.h"
+#include "kernels/hadamard_matrix.h"
 #include "quant/format/model_error.h"
-#include "quant/model/paley.h"
 #include "quant/ops/ops.h"
 
 namespace sasq {
 namespace {
 
-// Orders of the dense part beyond this would cost more than the linear that follows.
-constexpr int64_t kMaxOuterOrder = 1024;
-
-at::Tensor NormalizedTranspose(const SignMatrix& matrix) {
+at::Tensor NormalizedTranspose(const kernels::SignMatrix& matrix) {
   const int64_t order = static_cast<int64_t>(matrix.size());
   const float unit = static_cast<float>(1 / std::sqrt(static_cast<double>(order)));
   std::vector<float> values;
@@ -36,16 +32,11 @@ at::Tensor NormalizedTranspose(const SignMatrix& matrix) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Hadamard>> Hadamard::Create(int64_t size, at::Device device) {
-  int64_t block = 1;
-  while (block < kernels::kMaxHadamardBlock && size % (2 * block) == 0) block *= 2;
-  if (block == size && size > 0) {
-    return std::shared_ptr<const Hadamard>(new Hadamard(size, block, at::Tensor()));
-  }
-  for (; size > 0 && block >= 1 && size / block <= kMaxOuterOrder; block /= 2) {
-    const std::optional<SignMatrix> outer = PaleyMatrix(size / block);
-    if (!outer.has_value()) continue;
-    return std::shared_ptr<const Hadamard>(
-        new Hadamard(size, block, NormalizedTranspose(*outer).to(device)));
+  const std::optional<kernels::HadamardFactors> factors = kernels::FactorHadamard(size);
+  if (factors.has_value()) {
+    const at::Tensor outer =
+        factors->outer.empty() ? at::Tensor() : NormalizedTranspose(factors->outer).to(device);
+    return std::shared_ptr<const Hadamard>(new Hadamard(size, factors->block, outer));
   }
   return UnsupportedModel(absl::StrCat(
       "there is no Hadamard matrix of order ", size,

@@ -2,8 +2,8 @@
 // section 4: 576, 1536, 14336, ...). For the engine alone: whoever includes this includes LibTorch.
 //
 // H_n = H_m (x) H_b (a Kronecker product), where b is a power of two (Sylvester's construction, the
-// kernel of kernels/hadamard.h) and m the smallest order that Paley's constructions give (paley.h:
-// 12, 20, 28, 36, 344, ...).
+// kernel of kernels/hadamard.h) and m the smallest order that Paley's constructions give
+// (kernels/hadamard_matrix.h): 12, 20, 28, 36, 344, ...
 #ifndef SASQ_QUANT_MODEL_HADAMARD_H_
 #define SASQ_QUANT_MODEL_HADAMARD_H_
 

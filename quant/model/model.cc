@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "quant/format/site_linears.h"
 #include "quant/model/device_weights.h"
 #include "quant/model/float_weights.h"
 #include "quant/model/model_parts.h"
@@ -29,15 +30,16 @@ class Loader {
                             View("lm_head.weight", {config.vocab_size, config.hidden_size}));
     }
     SASQ_ASSIGN_OR_RETURN(parts_.final_norm, Vector("model.norm.weight", config.hidden_size));
-    for (int64_t layer = 0; layer < config.layer_count; ++layer) {
-      SASQ_RETURN_IF_ERROR(LoadLayer(absl::StrCat("model.layers.", layer, ".")));
+    for (int layer = 0; layer < config.layer_count; ++layer) {
+      SASQ_RETURN_IF_ERROR(LoadLayer(layer));
     }
     return absl::OkStatus();
   }
 
  private:
-  absl::Status LoadLayer(const std::string& prefix) {
+  absl::Status LoadLayer(int index) {
     const ModelConfig& config = parts_.config;
+    const std::string prefix = absl::StrCat("model.layers.", index, ".");
     Model::Parts::Layer layer;
     SASQ_ASSIGN_OR_RETURN(layer.input_norm,
                           Vector(prefix + "input_layernorm.weight", config.hidden_size));
@@ -51,33 +53,22 @@ class Loader {
     }
     parts_.layers.push_back(std::move(layer));
 
-    const int64_t hidden = config.hidden_size;
-    const int64_t q_size = config.head_count * config.head_dim;
-    const int64_t kv_size = config.kv_head_count * config.head_dim;
-    const int64_t mlp_size = config.intermediate_size;
-    SASQ_RETURN_IF_ERROR(AddSite(prefix + "self_attn.",
-                                 {{"q_proj", q_size}, {"k_proj", kv_size}, {"v_proj", kv_size}},
-                                 hidden, config.qkv_bias));
-    SASQ_RETURN_IF_ERROR(
-        AddSite(prefix + "self_attn.", {{"o_proj", hidden}}, q_size, config.o_bias));
-    SASQ_RETURN_IF_ERROR(AddSite(prefix + "mlp.", {{"gate_proj", mlp_size}, {"up_proj", mlp_size}},
-                                 hidden, config.mlp_bias));
-    return AddSite(prefix + "mlp.", {{"down_proj", hidden}}, mlp_size, config.mlp_bias);
+    for (int kind = 0; kind < kSiteKindCount; ++kind) {
+      SASQ_RETURN_IF_ERROR(AddSite({index, static_cast<SiteKind>(kind)}));
+    }
+    return absl::OkStatus();
   }
 
-  absl::Status AddSite(const std::string& prefix,
-                       std::initializer_list<std::pair<const char*, int64_t>> names_and_sizes,
-                       int64_t in_features, bool has_bias) {
+  absl::Status AddSite(const SiteId& site) {
     SiteLinears linears;
-    linears.in_features = in_features;
-    for (const auto& [name, out_features] : names_and_sizes) {
-      linears.out_features += out_features;
-      SASQ_ASSIGN_OR_RETURN(TensorView weight, View(absl::StrCat(prefix, name, ".weight"),
-                                                    {out_features, in_features}));
+    for (const LinearShape& shape : LinearsOf(parts_.config, site)) {
+      linears.in_features = shape.in_features;
+      linears.out_features += shape.out_features;
+      SASQ_ASSIGN_OR_RETURN(TensorView weight,
+                            View(shape.name + ".weight", {shape.out_features, shape.in_features}));
       linears.weights.push_back(std::move(weight));
-      if (!has_bias) continue;
-      SASQ_ASSIGN_OR_RETURN(TensorView bias,
-                            View(absl::StrCat(prefix, name, ".bias"), {out_features}));
+      if (!shape.has_bias) continue;
+      SASQ_ASSIGN_OR_RETURN(TensorView bias, View(shape.name + ".bias", {shape.out_features}));
       linears.biases.push_back(std::move(bias));
     }
     parts_.linears.push_back(std::move(linears));

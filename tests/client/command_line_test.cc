@@ -53,6 +53,28 @@ TEST(CommandLineTest, Compare) {
   EXPECT_EQ(ParseAs<CompareOptions>({"compare", "job.yaml"}).spec.spec_file, "job.yaml");
 }
 
+TEST(CommandLineTest, Export) {
+  const auto options = ParseAs<ExportCommandOptions>(
+      {"export", "abc", "--format", "compressed-tensors", "--model", "/m", "--out", "o",
+       "--max-shard-size", "512MiB", "--target", "vllm", "--device", "sm_90", "--force"});
+  EXPECT_EQ(options.source, "abc");
+  EXPECT_EQ(options.model_folder, "/m");
+  EXPECT_EQ(options.out_folder, "o");
+  EXPECT_EQ(options.max_shard_bytes, 512 << 20);
+  EXPECT_EQ(options.target, "vllm");
+  EXPECT_EQ(options.device, "sm_90");
+  EXPECT_TRUE(options.force);
+  const std::vector<std::vector<const char*>> bad = {
+      {"export", "abc", "--model", "/m"},
+      {"export", "abc", "--model", "/m", "--out", "o", "--format", "gguf"},
+      {"export", "abc", "--model", "/m", "--out", "o", "--target", "tgi"},
+      {"export", "abc", "--model", "/m", "--out", "o", "--max-shard-size", "0"},
+      {"export", "abc", "--model", "/m", "--out", "o", "--max-shard-size", "big"}};
+  for (const auto& words : bad) {
+    EXPECT_EQ(Parse(words).status().code(), absl::StatusCode::kInvalidArgument) << words.back();
+  }
+}
+
 TEST(CommandLineTest, RecipeFlags) {
   const auto options = ParseAs<SubmitOptions>(
       {"submit", "--preset", "sasq_serve", "--max-float-flops", "0.02", "--scale-rule", "mse"});

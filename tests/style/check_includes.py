@@ -15,7 +15,7 @@ FORMATS = ["common", "quant/format"]
 DOMAIN = [*FORMATS, "quant/artifact", "proto", "kernels"]
 ENGINE = [*DOMAIN, "quant/text", "quant/ops"]
 MAY_INCLUDE = {
-    "client": [*FORMATS, "quant/artifact", "proto"],
+    "client": [*FORMATS, "quant/artifact", "quant/export", "proto"],
     "server": [*FORMATS, "quant/artifact", "proto"],
     "worker": [*ENGINE, "quant/model", "quant/eval", "quant/train", "quant/methods"],
     "quant/methods": [*ENGINE, "quant/model", "quant/eval", "quant/train"],
@@ -24,6 +24,7 @@ MAY_INCLUDE = {
     "quant/model": ENGINE,
     "quant/ops": ["kernels"],
     "quant/text": DOMAIN,
+    "quant/export": DOMAIN,
     "quant/artifact": FORMATS,
     "quant/format": ["common"],
     "kernels": ["common"],

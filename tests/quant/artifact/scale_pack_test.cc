@@ -243,6 +243,15 @@ TEST_F(ScalePackTest, ReaderNamesTheRuleThatIsBroken) {
   }
 }
 
+TEST_F(ScalePackTest, BelongsToItsWeights) {
+  const ScalePack pack = SamplePack(1);
+  EXPECT_TRUE(CheckBaseWeights(pack, pack.base_weight_sha256).ok());
+  const absl::Status status = CheckBaseWeights(pack, std::string(64, 'b'));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("digest aaaaaaaaaaaa, but the model's is bbbbbbbbbbbb"));
+}
+
 TEST_F(ScalePackTest, MissingFileNamesThePath) {
   const absl::Status status = LoadScalePack("/nowhere/scales.safetensors").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);

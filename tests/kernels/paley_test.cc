@@ -1,8 +1,8 @@
-#include "quant/model/paley.h"
+#include "kernels/paley.h"
 
 #include <gtest/gtest.h>
 
-namespace sasq::testing {
+namespace sasq::kernels {
 namespace {
 
 // n I = H H^T in integers, for every element +1 or -1.
@@ -38,4 +38,4 @@ TEST(PaleyTest, GivesNothingForOtherOrders) {
 }
 
 }  // namespace
-}  // namespace sasq::testing
+}  // namespace sasq::kernels

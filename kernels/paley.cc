@@ -1,8 +1,8 @@
-#include "quant/model/paley.h"
+#include "kernels/paley.h"
 
 #include <array>
 
-namespace sasq {
+namespace sasq::kernels {
 namespace {
 
 constexpr size_t kMaxDegree = 3;
@@ -154,4 +154,4 @@ std::optional<SignMatrix> PaleyMatrix(int64_t order) {
   return std::nullopt;
 }
 
-}  // namespace sasq
+}  // namespace sasq::kernels

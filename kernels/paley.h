@@ -1,13 +1,13 @@
 // Hadamard matrices of orders that are no powers of two, by Paley's constructions (R. E. A. C.
 // Paley, "On orthogonal matrices", J. Math. Phys. 12, 1933).
-#ifndef SASQ_QUANT_MODEL_PALEY_H_
-#define SASQ_QUANT_MODEL_PALEY_H_
+#ifndef SASQ_KERNELS_PALEY_H_
+#define SASQ_KERNELS_PALEY_H_
 
 #include <cstdint>
 #include <optional>
 #include <vector>
 
-namespace sasq {
+namespace sasq::kernels {
 
 // Rows of +1 and -1.
 using SignMatrix = std::vector<std::vector<int>>;
@@ -17,6 +17,6 @@ using SignMatrix = std::vector<std::vector<int>>;
 // 2 (13 + 1), 344 = 7^3 + 1); nothing for any other order. Memory and time grow with order^2.
 std::optional<SignMatrix> PaleyMatrix(int64_t order);
 
-}  // namespace sasq
+}  // namespace sasq::kernels
 
-#endif  // SASQ_QUANT_MODEL_PALEY_H_
+#endif  // SASQ_KERNELS_PALEY_H_

