@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "kernels/hadamard_matrix.h"
 #include "quant/format/site.h"
 #include "quant/format/site_pattern.h"
 #include "server/text_rules.h"
@@ -430,6 +431,24 @@ void CheckAgainstModel(absl::string_view field, const v1::Recipe& recipe, const 
   };
   check_patterns("float_sites", recipe.sites().float_sites());
   check_patterns("dynamic_sites", recipe.sites().dynamic_sites());
+}
+
+void CheckRotation(absl::string_view field, const v1::Recipe& recipe, const ModelConfig& config,
+                   FieldChecker& check) {
+  const auto check_size = [&](absl::string_view name, int64_t size) {
+    if (kernels::FactorHadamard(size).has_value()) return;
+    check.Add(absl::StrCat(field, ".rotation"),
+              absl::StrCat("is ", v1::Rotation_Name(recipe.rotation()), ", but the model's ", name,
+                           " is ", size,
+                           ", and no Hadamard matrix of that order is known; want "
+                           "another rotation or method"));
+  };
+  const bool online = recipe.rotation() == v1::ROTATION_ONLINE;
+  if (online || recipe.rotation() == v1::ROTATION_FOLDED) {
+    check_size("hidden_size", config.hidden_size);
+    check_size("head_dim", config.head_dim);
+  }
+  if (online) check_size("intermediate_size", config.intermediate_size);
 }
 
 bool HasStaticScales(const v1::Recipe& recipe) {

@@ -19,6 +19,10 @@ void CompleteRecipe(absl::string_view field, v1::Recipe& recipe, FieldChecker& c
 void CheckAgainstModel(absl::string_view field, const v1::Recipe& recipe, const ModelConfig& config,
                        FieldChecker& check);
 
+// Adds a violation for each size of the model that the recipe's rotation has no Hadamard matrix of.
+void CheckRotation(absl::string_view field, const v1::Recipe& recipe, const ModelConfig& config,
+                   FieldChecker& check);
+
 // Whether a completed recipe gives static scales that a scale pack can hold.
 bool HasStaticScales(const v1::Recipe& recipe);
 

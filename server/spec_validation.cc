@@ -276,6 +276,8 @@ std::vector<FieldViolation> CheckAgainstModel(const v1::JobSpec& spec, const Mod
     CheckAgainstModel(field, recipe, config, check);
   };
   check_recipe("spec.recipe", spec.recipe());
+  // A baseline that the model cannot have ends its row and not the job.
+  if (spec.has_recipe()) CheckRotation("spec.recipe", spec.recipe(), config, check);
   for (int i = 0; i < spec.baselines_size(); ++i) {
     check_recipe(absl::StrCat("spec.baselines[", i, "]"), spec.baselines(i));
   }

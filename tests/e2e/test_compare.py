@@ -147,13 +147,12 @@ def test_rows_that_a_model_cannot_have(service, client, compare_spec, tmp_path):
     assert by_name["quarot"]["failure"] in files["report.md"].read_text()
 
 
-def test_quantize_with_a_recipe_that_the_model_cannot_have(service, client, make_spec, tmp_path):
+def test_quantize_with_a_recipe_that_the_model_cannot_have(coordinator_only, client, make_spec, tmp_path):
     folder = narrow_model(tmp_path / "model")
-    job = client.watch(client.submit(make_spec(
-        model={"uri": f"file:{folder}"}, recipe={"preset": "PRESET_SASQ_MAX", "training": BRIEF})))
-    assert job["state"] == "JOB_STATE_FAILED", job
-    assert job["error"]["reason"] == "JOB_FAILURE_REASON_UNSUPPORTED_MODEL"
-    assert "86" in job["error"]["message"] and job["attempt_count"] == 1
+    with pytest.raises(ApiError, match="INVALID_ARGUMENT") as error:
+        client.submit(make_spec(model={"uri": f"file:{folder}"},
+                                recipe={"preset": "PRESET_SASQ_MAX", "training": BRIEF}))
+    assert "intermediate_size is 86" in error.value.violations["spec.recipe.rotation"]
 
 
 @pytest.mark.parametrize("line, words", [

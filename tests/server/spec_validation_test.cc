@@ -391,6 +391,34 @@ TEST(CheckAgainstModelTest, NamesWindowsBeyondTheContext) {
       testing::ElementsAre("spec.calibration.window_tokens", "spec.evaluation.window_tokens"));
 }
 
+TEST(CheckAgainstModelTest, NamesSizesWithoutAHadamardMatrix) {
+  v1::JobSpec spec = MinimalSpec();
+  ModelConfig config;
+  config.layer_count = 2;
+  config.vocab_size = 32;
+  config.max_position_count = 2048;
+  config.hidden_size = 576;
+  config.head_dim = 64;
+  config.intermediate_size = 86;  // 2 x 43
+  const auto problems = [&](v1::Rotation rotation) {
+    spec.mutable_recipe()->set_method(v1::METHOD_SASQ);
+    spec.mutable_recipe()->set_rotation(rotation);
+    return CheckAgainstModel(Complete(spec), config);
+  };
+  EXPECT_THAT(problems(v1::ROTATION_FOLDED), testing::IsEmpty());
+  const std::vector<FieldViolation> online = problems(v1::ROTATION_ONLINE);
+  ASSERT_EQ(online.size(), 1);
+  EXPECT_EQ(online[0].field, "spec.recipe.rotation");
+  EXPECT_THAT(online[0].description, testing::HasSubstr("intermediate_size is 86"));
+  config.hidden_size = 86;
+  EXPECT_EQ(problems(v1::ROTATION_FOLDED).size(), 1);
+  EXPECT_THAT(problems(v1::ROTATION_NONE), testing::IsEmpty());
+  // In a comparison such a row ends alone.
+  v1::JobSpec comparison = ComparisonSpec();
+  comparison.add_baselines()->set_method(v1::METHOD_QUAROT);
+  EXPECT_THAT(CheckAgainstModel(Complete(comparison), config), testing::IsEmpty());
+}
+
 TEST(CheckAgainstModelTest, NamesTokensAndSitesThatTheModelLacks) {
   v1::JobSpec spec = ComparisonSpec();
   AddPrefixed(spec, v1::METHOD_RTN_DYNAMIC, {0, 31});

@@ -16,7 +16,7 @@ DOMAIN = [*FORMATS, "quant/artifact", "proto", "kernels"]
 ENGINE = [*DOMAIN, "quant/text", "quant/ops"]
 MAY_INCLUDE = {
     "client": [*FORMATS, "quant/artifact", "quant/export", "proto"],
-    "server": [*FORMATS, "quant/artifact", "proto"],
+    "server": [*FORMATS, "quant/artifact", "proto", "kernels"],
     "worker": [*ENGINE, "quant/model", "quant/eval", "quant/train", "quant/methods"],
     "quant/methods": [*ENGINE, "quant/model", "quant/eval", "quant/train"],
     "quant/train": [*ENGINE, "quant/model"],
