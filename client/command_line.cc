@@ -22,8 +22,8 @@ constexpr char kFooter[] =
     "The service is named by --endpoint, $SASQ_ENDPOINT, or `endpoint:` in\n"
     "~/.config/sasq/config.yaml ($SASQ_CONFIG names another file).\n"
     "\n"
-    "Exit codes: 0 ok, 1 failed, 2 usage, 4 not found or denied, 5 service unavailable,\n"
-    "124 wait timed out, 130 interrupted (the job lives on).\n"
+    "Exit codes: 0 ok, 1 failed, 2 usage, 3 quality gate failed, 4 not found or denied,\n"
+    "5 service unavailable, 124 wait timed out, 130 interrupted (the job lives on).\n"
     "\n"
     "Example:\n"
     "  sasq submit --model /models/smollm2 --train-text train.txt --eval-text test.txt --wait";
@@ -32,6 +32,8 @@ constexpr char kSpecFooter[] =
     "METHOD: fp, rtn_dynamic, static_absmax, static_percentile, static_mse, smoothquant, quarot,\n"
     "spinquant, llm_qat, sasq, fp_clipped, or a preset: sasq_serve, sasq_max. --baseline may be\n"
     "repeated; :float keeps the first token in floating point, :prefix a cached prefix.\n"
+    "GATE: max-ppl-increase, max-ppl-increase-over-dynamic, max-ppl, min-top1-agreement, max-kl;\n"
+    "the first three also of other texts, as in max-ppl@code=9.5.\n"
     "Flags override the fields of --spec. Example of a spec file:\n"
     "  model: {uri: /models/smollm2}\n"
     "  training_text: {uri: wiki.valid.tokens}\n"
@@ -83,8 +85,9 @@ void AddGlobals(CLI::App* app, GlobalOptions* globals) {
   AddChoice<OutputFormat>(app, "-o,--output", &globals->output,
                           {{"table", OutputFormat::kTable},
                            {"json", OutputFormat::kJson},
-                           {"yaml", OutputFormat::kYaml}},
-                          "Form of the results (default: table)");
+                           {"yaml", OutputFormat::kYaml},
+                           {"markdown", OutputFormat::kMarkdown}},
+                          "Form of the results (default: table; markdown: `compare A B` only)");
   AddChoice<ColorMode>(
       app, "--color", &globals->color,
       {{"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}},
@@ -95,21 +98,57 @@ void AddGlobals(CLI::App* app, GlobalOptions* globals) {
               "Give up a lost connection after this (default: 5m)");
 }
 
+// What flags cannot say of each other. Throws CLI::ParseError.
+template <typename Options>
+void Finish(const CLI::App& /*command*/, Options& /*options*/) {}
+
+// Two results to show, or a comparison to submit: what stands alone tells.
+void Finish(const CLI::App& command, CompareOptions& options) {
+  if (options.results.size() > 2) {
+    throw CLI::ValidationError(absl::StrCat("unexpected argument ", options.results[2]));
+  }
+  const bool shows = options.results.size() == 2;
+  for (const CLI::Option* option : command.parse_order()) {
+    const std::string name = option->get_name();
+    if (name == "what" || (name == "--row") == shows) continue;
+    throw CLI::ValidationError(
+        absl::StrCat(name, shows ? " is about a job to submit, not about two results to show"
+                                 : " is about two results to show; name them"));
+  }
+  if (options.results.size() != 1) return;
+  if (!options.spec.spec_file.empty()) throw CLI::ValidationError("the spec file is given twice");
+  options.spec.spec_file = options.results[0];
+  options.results.clear();
+}
+
+// With a command below it, the job is that one's.
+void Finish(const CLI::App& command, ArtifactsOptions& options) {
+  if (command.get_subcommands().empty() && options.job.empty()) throw CLI::RequiredError("job");
+  if (!command.get_subcommands().empty() && !options.job.empty()) {
+    throw CLI::ValidationError(absl::StrCat("unexpected argument ", options.job));
+  }
+}
+
 // The commands, each filling `line` once it was chosen.
 class CommandTable {
  public:
   CommandTable(CLI::App* app, CommandLine* line) : app_(app), line_(line) {}
 
-  // `define` adds the command's flags for options that live as long as this table.
+  // `define` adds the command's flags for options that live as long as this table. `above`: the
+  // command that it belongs to, null for none.
   template <typename Options>
-  void Add(const std::string& name, const std::string& help,
-           const std::function<void(CLI::App*, Options*)>& define) {
+  CLI::App* Add(const std::string& name, const std::string& help,
+                const std::function<void(CLI::App*, Options*)>& define, CLI::App* above = nullptr) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app_->add_subcommand(name, help);
+    CLI::App* command = (above == nullptr ? app_ : above)->add_subcommand(name, help);
     command->footer(kCommandFooter);
     define(command, options.get());
-    command->callback([this, options] { line_->command = *options; });
-    names_.push_back(name);
+    command->callback([this, command, options] {
+      Finish(*command, *options);
+      if (command->get_subcommands().empty()) line_->command = *options;
+    });
+    if (above == nullptr) names_.push_back(name);
+    return command;
   }
 
   const std::vector<std::string>& names() const { return names_; }
@@ -120,15 +159,21 @@ class CommandTable {
   std::vector<std::string> names_;
 };
 
+void AddGates(CLI::App* command, std::vector<std::string>* gates, const std::string& help) {
+  command->add_option("--gate", *gates, help)
+      ->type_name("GATE=BOUND")
+      ->take_all()
+      ->allow_extra_args(false);
+}
+
 template <typename Options>
 void AddJob(CLI::App* command, Options* options) {
   command->add_option("job", options->job, "The job")->required()->type_name("JOB");
 }
 
-void AddSpec(CLI::App* command, SpecArguments* spec) {
-  command
-      ->add_option("-f,--spec,spec", spec->spec_file,
-                   "Job spec in YAML or JSON, - for standard input")
+// `names`: of the option of the spec file.
+void AddSpec(CLI::App* command, SpecArguments* spec, const std::string& names = "-f,--spec,spec") {
+  command->add_option(names, spec->spec_file, "Job spec in YAML or JSON, - for standard input")
       ->type_name("FILE");
   for (const SpecFlag& flag : SpecFlags()) {
     command
@@ -151,7 +196,72 @@ void AddSpec(CLI::App* command, SpecArguments* spec) {
       ->type_name("NAME=FILE")
       ->take_all()
       ->allow_extra_args(false);
+  AddGates(command, &spec->gates, "The job fails unless its recipe is so good; may be repeated");
   command->footer(kSpecFooter);
+}
+
+void AddCompare(CLI::App* command, CompareOptions* options) {
+  AddSpec(command, &options->spec, "-f,--spec");
+  command
+      ->add_option("what", options->results,
+                   "Two results to show side by side: jobs, folders or report.json files; or one "
+                   "job spec")
+      ->type_name("A B|FILE");
+  command->add_option("--row", options->row, "Show this row of both (default: what they hold)")
+      ->type_name("NAME");
+  command
+      ->add_option("--request-id", options->request_id,
+                   "Makes a repeat safe: the same id and spec give the same job")
+      ->type_name("ID");
+  command->add_flag("--detach", options->detach, "Print the job's name and leave it running");
+}
+
+// `artifacts JOB`, or one of the commands below it.
+void AddArtifacts(CommandTable* table) {
+  CLI::App* artifacts = table->Add<ArtifactsOptions>(
+      "artifacts", "Show the files of a job's artifact, verify or sign them",
+      [](CLI::App* app, ArtifactsOptions* options) {
+        app->add_option("job", options->job, "The job")->type_name("JOB");
+      });
+  const auto add_place = [](CLI::App* app, std::string* place) {
+    app->add_option("artifact", *place, "The job, or the folder of an artifact's files")
+        ->required()
+        ->type_name("JOB|DIR");
+  };
+  table->Add<VerifyOptions>(
+      "verify", "Recompute the digests of an artifact and of what it was made from",
+      [add_place](CLI::App* app, VerifyOptions* options) {
+        add_place(app, &options->job_or_folder);
+        app->add_option("--model", options->model_folder, "Folder of the model it was made from")
+            ->type_name("DIR");
+        app->add_option("--text", options->texts, "A text it was made from; may be repeated")
+            ->type_name("FILE")
+            ->take_all()
+            ->allow_extra_args(false);
+        CLI::Option* attestation =
+            app->add_option("--attestation", options->attestation, "What `artifacts sign` wrote")
+                ->type_name("FILE");
+        CLI::Option* key = app->add_option("--public-key", options->public_key,
+                                           "Ed25519 public key of who signed it")
+                               ->type_name("PEM");
+        attestation->needs(key);
+        key->needs(attestation);
+      },
+      artifacts);
+  table->Add<SignOptions>(
+      "sign", "Sign what an artifact is and where it comes from",
+      [add_place](CLI::App* app, SignOptions* options) {
+        add_place(app, &options->job_or_folder);
+        app->add_option("--key", options->key,
+                        "Ed25519 private key; $SASQ_KEY_PASSPHRASE opens an encrypted one")
+            ->required()
+            ->type_name("PEM");
+        app->add_option("--out", options->out,
+                        "Attestation to write (default: provenance.intoto.jsonl beside the files)")
+            ->type_name("FILE");
+        app->add_flag("--force", options->force, "Replace an attestation that has other content");
+      },
+      artifacts);
 }
 
 void AddJobCommands(CommandTable* table) {
@@ -163,14 +273,8 @@ void AddJobCommands(CommandTable* table) {
     app->add_flag("-w,--wait", options->wait, "Follow the job to its end and print the comparison");
   });
   table->Add<CompareOptions>(
-      "compare", "Compare methods on one model in one job, and print the table",
-      [](CLI::App* app, CompareOptions* options) {
-        AddSpec(app, &options->spec);
-        app->add_option("--request-id", options->request_id,
-                        "Makes a repeat safe: the same id and spec give the same job")
-            ->type_name("ID");
-        app->add_flag("--detach", options->detach, "Print the job's name and leave it running");
-      });
+      "compare", "Compare methods in one job and print the table, or show two results side by side",
+      AddCompare);
   table->Add<PlanOptions>(
       "plan", "Check a spec and show what its job would do",
       [](CLI::App* app, PlanOptions* options) { AddSpec(app, &options->spec); });
@@ -190,6 +294,14 @@ void AddJobCommands(CommandTable* table) {
       });
   table->Add<WatchOptions>("watch", "Follow a job to its end and print the comparison",
                            AddJob<WatchOptions>);
+  table->Add<GateOptions>(
+      "gate", "Ask quality gates of a finished job", [](CLI::App* app, GateOptions* options) {
+        AddJob(app, options);
+        AddGates(app, &options->gates,
+                 "How good the row must be (default: the gates of the job); may be repeated");
+        app->add_option("--row", options->row, "Of this row (default: the job's recipe)")
+            ->type_name("NAME");
+      });
   table->Add<WaitOptions>(
       "wait", "Like watch, with a limit", [](CLI::App* app, WaitOptions* options) {
         AddJob(app, options);
@@ -241,8 +353,7 @@ void AddOtherCommands(CommandTable* table) {
   });
   table->Add<DeleteOptions>("delete", "Delete an ended job with its log and artifact",
                             AddJob<DeleteOptions>);
-  table->Add<ArtifactsOptions>("artifacts", "Show the files of a job's artifact",
-                               AddJob<ArtifactsOptions>);
+  AddArtifacts(table);
   table->Add<DownloadOptions>(
       "download", "Download a job's artifact", [](CLI::App* app, DownloadOptions* options) {
         AddJob(app, options);
@@ -287,12 +398,15 @@ std::string Problem(const CLI::ParseError& error, const CLI::App& app, const CLI
 
 absl::Status UsageError(const CLI::ParseError& error, const CLI::App& app,
                         const CommandTable& table) {
-  const std::vector<CLI::App*> commands = app.get_subcommands();
-  const CLI::App* chosen = commands.empty() ? nullptr : commands[0];
+  const CLI::App* chosen = nullptr;  // the lowest command that was named
+  std::string path;
+  for (const CLI::App* level = &app; !level->get_subcommands().empty(); level = chosen) {
+    chosen = level->get_subcommands()[0];
+    absl::StrAppend(&path, chosen->get_name(), " ");
+  }
   const std::string problem = Problem(error, app, chosen, table);
   const absl::string_view end = absl::EndsWith(problem, "?") ? " See" : "; see";
-  return absl::InvalidArgumentError(absl::StrCat(
-      problem, end, " `sasq ", chosen == nullptr ? "" : chosen->get_name() + " ", "--help`"));
+  return absl::InvalidArgumentError(absl::StrCat(problem, end, " `sasq ", path, "--help`"));
 }
 
 }  // namespace
@@ -316,6 +430,12 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
     line.help = text.str();
   } catch (const CLI::ParseError& error) {
     return UsageError(error, app, table);
+  }
+  const auto* compare = std::get_if<CompareOptions>(&line.command);
+  if (line.globals.output == OutputFormat::kMarkdown &&
+      (compare == nullptr || compare->results.empty())) {
+    return absl::InvalidArgumentError(
+        "--output markdown is for `sasq compare A B`; want table, json or yaml");
   }
   return line;
 }

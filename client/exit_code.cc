@@ -38,8 +38,14 @@ ExitCode ExitCodeOf(const absl::Status& status) {
   }
 }
 
-ExitCode ExitCodeOf(v1::JobState ended_state) {
-  return ended_state == v1::JOB_STATE_SUCCEEDED ? ExitCode::kOk : ExitCode::kFailed;
+ExitCode ExitCodeOf(const v1::Job& ended_job) {
+  if (IsGateFailure(ended_job)) return ExitCode::kGateFailed;
+  return ended_job.state() == v1::JOB_STATE_SUCCEEDED ? ExitCode::kOk : ExitCode::kFailed;
+}
+
+bool IsGateFailure(const v1::Job& job) {
+  return job.state() == v1::JOB_STATE_FAILED &&
+         job.error().reason() == v1::JOB_FAILURE_REASON_QUALITY_GATE;
 }
 
 absl::Status WaitTimedOutError(absl::string_view message) {

@@ -14,6 +14,7 @@ enum class ExitCode {
   kOk = 0,
   kFailed = 1,       // the job failed or was cancelled, or the command could not do its work
   kUsage = 2,        // bad flags, a bad spec, or a request that the service refused as invalid
+  kGateFailed = 3,   // a quality gate was not passed
   kNotFound = 4,     // not found, or denied
   kUnavailable = 5,  // the service cannot be reached, is too busy, or did not answer in time
   kWaitTimedOut = 124,
@@ -23,7 +24,10 @@ enum class ExitCode {
 ExitCode ExitCodeOf(const absl::Status& status);
 
 // Of a command that waited for the end of a job.
-ExitCode ExitCodeOf(v1::JobState ended_state);
+ExitCode ExitCodeOf(const v1::Job& ended_job);
+
+// Whether the job ended FAILED because of a quality gate: its artifact is there, and rejected.
+bool IsGateFailure(const v1::Job& job);
 
 // DEADLINE_EXCEEDED that means kWaitTimedOut: the user's limit ran out, not the service's.
 absl::Status WaitTimedOutError(absl::string_view message);

@@ -13,7 +13,7 @@
 
 namespace sasq {
 
-enum class OutputFormat { kTable, kJson, kYaml };
+enum class OutputFormat { kTable, kJson, kYaml, kMarkdown };
 
 // Flags that every command knows.
 struct GlobalOptions {
@@ -32,6 +32,10 @@ struct SubmitOptions {
   bool wait = false;
 };
 struct CompareOptions {
+  // Not empty: two results to show side by side, each a job, a folder or a report.json. Then only
+  // `row` counts of what follows.
+  std::vector<std::string> results;
+  std::string row;  // of both reports; empty: the one that each artifact holds
   SpecArguments spec;
   std::string request_id;
   bool detach = false;
@@ -67,6 +71,25 @@ struct DeleteOptions {
 struct ArtifactsOptions {
   std::string job;
 };
+// `job_or_folder`: a job, or the folder of an artifact's files.
+struct VerifyOptions {
+  std::string job_or_folder;
+  std::string model_folder;        // empty: not looked at
+  std::vector<std::string> texts;  // files
+  std::string attestation;         // file; empty: none
+  std::string public_key;          // PEM file; with an attestation
+};
+struct SignOptions {
+  std::string job_or_folder;
+  std::string key;  // PEM file
+  std::string out;  // empty: beside the files of a folder, in the present one for a job
+  bool force = false;
+};
+struct GateOptions {
+  std::string job;
+  std::vector<std::string> gates;  // as ParseGate reads them; empty: those of the job's spec
+  std::string row;                 // empty: that of the job's recipe
+};
 struct DownloadOptions {
   std::string job;
   std::string folder = ".";
@@ -88,7 +111,8 @@ struct VersionOptions {};
 using CommandOptions =
     std::variant<SubmitOptions, CompareOptions, PlanOptions, GetOptions, ListOptions, WatchOptions,
                  WaitOptions, LogsOptions, CancelOptions, DeleteOptions, ArtifactsOptions,
-                 DownloadOptions, ExportCommandOptions, WorkersOptions, VersionOptions>;
+                 VerifyOptions, SignOptions, GateOptions, DownloadOptions, ExportCommandOptions,
+                 WorkersOptions, VersionOptions>;
 
 }  // namespace sasq
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/gate_flags.h"
 #include "client/spec_fields.h"
 #include "client/spec_file.h"
 #include "common/rpc_status.h"
@@ -103,6 +104,7 @@ absl::StatusOr<v1::JobSpec> BuildSpec(const SpecArguments& arguments) {
     *spec.mutable_evaluation()->mutable_tasks() =
         ReadNamedTexts("--task", arguments.tasks, problems);
   }
+  SetGates(arguments.gates, spec, problems);
   if (arguments.compare) spec.set_kind(v1::JOB_KIND_COMPARE);
   // Options without a method mean the default one, which the service asks for by name.
   const v1::Recipe& recipe = spec.recipe();
@@ -126,6 +128,11 @@ absl::Status NameFlags(const absl::Status& status) {
     for (const SpecFlag& flag : kSpecFlags) {
       if (violation.field == absl::StrCat("spec.", flag.path)) {
         absl::StrAppend(&violation.description, " (", flag.flag, ")");
+      }
+    }
+    for (const GateKind& kind : GateKinds()) {
+      if (violation.field == absl::StrCat("spec.gates.", kind.field)) {
+        absl::StrAppend(&violation.description, " (--gate ", kind.name, ")");
       }
     }
   }

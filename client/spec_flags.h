@@ -31,6 +31,7 @@ struct SpecArguments {
   std::vector<std::string> baselines;         // as ParseRecipe reads them
   std::vector<std::string> other_texts;       // as ParseNamedText reads them
   std::vector<std::string> tasks;             // the same
+  std::vector<std::string> gates;             // as ParseGate reads them
   bool compare = false;                       // a comparison: the job's kind
 };
 

@@ -15,7 +15,7 @@ readonly BUILD_PACKAGES=(
   libgtest-dev libpcre2-dev libprotobuf-dev libspdlog-dev libsqlite3-dev libssl-dev libutf8proc-dev
   libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc
 )
-readonly TEST_PACKAGES=(chromium clang clang-format clang-tidy shellcheck)
+readonly TEST_PACKAGES=(chromium clang clang-format clang-tidy openssl shellcheck)
 
 tests=0
 cuda=0

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "quant/gates/gates.h"
 #include "server/names.h"
 #include "server/timestamps.h"
 
@@ -74,6 +75,7 @@ bool IsRetryable(v1::JobFailureReason reason) {
     case v1::JOB_FAILURE_REASON_INVALID_SPEC:
     case v1::JOB_FAILURE_REASON_DIVERGED:
     case v1::JOB_FAILURE_REASON_WORKER_LOST:
+    case v1::JOB_FAILURE_REASON_QUALITY_GATE:
       return false;
     default:
       return true;
@@ -118,8 +120,10 @@ absl::Status ApplyLoss(absl::string_view cause, absl::Time now, JobChange& chang
 
 absl::Status ApplyFailure(const v1::JobError& error, absl::Time now, JobChange& change) {
   v1::JobError taken = error;
+  // That a gate failed is for the coordinator to say, of rows that it has.
   if (!v1::JobFailureReason_IsValid(error.reason()) ||
-      error.reason() == v1::JOB_FAILURE_REASON_UNSPECIFIED) {
+      error.reason() == v1::JOB_FAILURE_REASON_UNSPECIFIED ||
+      error.reason() == v1::JOB_FAILURE_REASON_QUALITY_GATE) {
     taken.set_reason(v1::JOB_FAILURE_REASON_INTERNAL);
   }
   taken.set_message(Shortened(error.message(), kMaxErrorMessageBytes));
@@ -145,16 +149,21 @@ absl::Status ApplyCancelConfirmed(absl::Time now, JobChange& change) {
   return absl::OkStatus();
 }
 
-absl::Status ApplySuccess(const google::protobuf::RepeatedPtrField<v1::ReportRow>& rows,
-                          const google::protobuf::RepeatedPtrField<v1::Blob>& blobs, absl::Time now,
-                          JobChange& change) {
-  SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kSucceeded, now, change));
+absl::Status ApplyResult(const google::protobuf::RepeatedPtrField<v1::ReportRow>& rows,
+                         const google::protobuf::RepeatedPtrField<v1::Blob>& blobs, absl::Time now,
+                         JobChange& change) {
   v1::Job& job = change.record.job;
-  if (job.state() != v1::JOB_STATE_SUCCEEDED) {
+  const std::vector<v1::GateResult> gates =
+      EvaluateGates(job.spec(), job.spec().gates(), job.spec().recipe().name(), rows);
+  const std::string failure = GateFailure(gates);
+  SASQ_RETURN_IF_ERROR(
+      ApplyEvent(failure.empty() ? JobEvent::kSucceeded : JobEvent::kFailed, now, change));
+  if (job.state() == v1::JOB_STATE_CANCELLED) {
     AppendEventToLog("cancelled; the result that came meanwhile is dropped", now, change);
     return absl::OkStatus();
   }
   *job.mutable_rows() = rows;
+  job.mutable_gate_results()->Assign(gates.begin(), gates.end());
   job.set_artifact(ArtifactName(JobId(job)));
   job.mutable_progress()->set_fraction(1);
   job.mutable_progress()->clear_remaining();
@@ -163,7 +172,16 @@ absl::Status ApplySuccess(const google::protobuf::RepeatedPtrField<v1::ReportRow
   artifact.set_job(job.name());
   SetTimestamp(now, artifact.mutable_create_time());
   *artifact.mutable_blobs() = blobs;
-  AppendEventToLog("the job succeeded", now, change);
+  artifact.set_rejected(!failure.empty());
+  *artifact.mutable_gate_results() = job.gate_results();
+  if (failure.empty()) {
+    AppendEventToLog("the job succeeded", now, change);
+    return absl::OkStatus();
+  }
+  job.mutable_error()->set_reason(v1::JOB_FAILURE_REASON_QUALITY_GATE);
+  job.mutable_error()->set_message(Shortened(failure, kMaxErrorMessageBytes));
+  AppendEventToLog(absl::StrCat(failure, "; the job failed, and its artifact is rejected"), now,
+                   change);
   return absl::OkStatus();
 }
 

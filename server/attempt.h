@@ -46,10 +46,12 @@ absl::Status ApplyHandBack(const std::string& checkpoint, absl::Time now, JobCha
 // The worker stopped because of a cancel. FAILED_PRECONDITION if nobody had asked for one.
 absl::Status ApplyCancelConfirmed(absl::Time now, JobChange& change);
 
-// The worker has a result. While the job is CANCELLING it ends CANCELLED, and nothing is published.
-absl::Status ApplySuccess(const google::protobuf::RepeatedPtrField<v1::ReportRow>& rows,
-                          const google::protobuf::RepeatedPtrField<v1::Blob>& blobs, absl::Time now,
-                          JobChange& change);
+// The worker has a result, which is published: SUCCEEDED, or FAILED with QUALITY_GATE if one of the
+// job's gates says so of the rows; the artifact is then marked as rejected. While the job is
+// CANCELLING it ends CANCELLED, and nothing is published.
+absl::Status ApplyResult(const google::protobuf::RepeatedPtrField<v1::ReportRow>& rows,
+                         const google::protobuf::RepeatedPtrField<v1::Blob>& blobs, absl::Time now,
+                         JobChange& change);
 
 }  // namespace sasq
 

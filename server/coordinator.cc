@@ -201,11 +201,12 @@ absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const ArtifactReference reference, ParseArtifactName(name));
   if (reference.by_job) {
     SASQ_ASSIGN_OR_RETURN(const JobRecord record, parts_.jobs.Get(reference.id));
-    if (record.job.state() != v1::JOB_STATE_SUCCEEDED) {
-      return WithReason(absl::FailedPreconditionError(absl::StrCat(
-                            record.job.name(), " is ", JobStateName(record.job.state()),
-                            "; a job has an artifact once it SUCCEEDED")),
-                        "JOB_NOT_SUCCEEDED");
+    if (record.job.artifact().empty()) {
+      return WithReason(
+          absl::FailedPreconditionError(absl::StrCat(
+              record.job.name(), " is ", JobStateName(record.job.state()),
+              "; a job has an artifact once it SUCCEEDED, or FAILED because of a quality gate")),
+          "JOB_NOT_SUCCEEDED");
     }
   }
   return parts_.jobs.GetArtifact(reference.id);

@@ -46,7 +46,7 @@ absl::Status ApplyOutcome(const CompleteTaskRequest& request,
   AppendToLog(request.log_data(), change);
   switch (request.outcome_case()) {
     case CompleteTaskRequest::kSucceeded:
-      return ApplySuccess(request.succeeded().rows(), blobs, now, change);
+      return ApplyResult(request.succeeded().rows(), blobs, now, change);
     case CompleteTaskRequest::kFailed:
       return ApplyFailure(request.failed().error(), now, change);
     case CompleteTaskRequest::kHandedBack:

@@ -12,7 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/sha256.h"
+#include "quant/gates/gates.h"
 #include "server/field_checker.h"
+#include "server/gate_validation.h"
 #include "server/recipe_validation.h"
 #include "server/text_rules.h"
 
@@ -25,7 +27,8 @@ constexpr size_t kMaxTextNameBytes = 32;
 constexpr int kMaxBaselines = 32;
 constexpr int kMaxOtherTexts = 8;
 constexpr int kMaxTasks = 16;
-constexpr int kComparedWindows = 2;  // whose decoding and predictions a comparison measures
+// Whose decoding and predictions a comparison measures; predictions also where gates bound them.
+constexpr int kComparedWindows = 2;
 
 void CompleteText(absl::string_view field, v1::TextSource& text, FieldChecker& check) {
   check.Uri(absl::StrCat(field, ".uri"), text.uri());
@@ -35,13 +38,13 @@ void CompleteText(absl::string_view field, v1::TextSource& text, FieldChecker& c
 
 bool IsComparison(const v1::JobSpec& spec) { return spec.kind() == v1::JOB_KIND_COMPARE; }
 
-// Adds a row that treats the first token as `like` does.
-void AddBaseline(v1::Method method, const v1::Recipe& like, v1::JobSpec& spec) {
-  v1::Recipe added;
-  added.set_method(method);
-  added.set_first_token(like.first_token());
-  *added.mutable_prefix_tokens() = like.prefix_tokens();
-  *spec.add_baselines() = std::move(added);
+// A row that treats the first token as `like` does.
+v1::Recipe LikeFirstToken(v1::Method method, const v1::Recipe& like) {
+  v1::Recipe recipe;
+  recipe.set_method(method);
+  recipe.set_first_token(like.first_token());
+  *recipe.mutable_prefix_tokens() = like.prefix_tokens();
+  return recipe;
 }
 
 // What is measured where the spec names nothing.
@@ -49,7 +52,7 @@ void AddDefaultBaselines(v1::JobSpec& spec) {
   if (!IsComparison(spec)) {
     for (v1::Method method :
          {v1::METHOD_FP, v1::METHOD_RTN_DYNAMIC, v1::METHOD_STATIC_ABSMAX, v1::METHOD_STATIC_MSE}) {
-      AddBaseline(method, spec.recipe(), spec);
+      *spec.add_baselines() = LikeFirstToken(method, spec.recipe());
     }
     return;
   }
@@ -88,8 +91,31 @@ void SharePrefix(v1::JobSpec& spec, FieldChecker& check) {
   }
 }
 
-// Every row has a float row that is scored on the same tokens. `names`: of the rows so far.
-void AddFloatRows(std::set<std::string> names, v1::JobSpec& spec, FieldChecker& check) {
+// Adds a row that others are compared with. `names`: of the rows so far. `what`: its kind.
+void AddReference(v1::Recipe added, absl::string_view what, std::set<std::string>& names,
+                  v1::JobSpec& spec, FieldChecker& check) {
+  CompleteRecipe(absl::StrCat("spec.baselines[", spec.baselines_size(), "]"), added, check);
+  if (!names.insert(added.name()).second) {
+    check.Add("spec.baselines", absl::StrCat("need a ", what, " row called \"", added.name(),
+                                             "\", as another row is; rename that one"));
+  }
+  *spec.add_baselines() = std::move(added);
+}
+
+// Gates that compare with scales for each token have a row that is measured as the recipe is.
+void AddDynamicRow(std::set<std::string>& names, v1::JobSpec& spec, FieldChecker& check) {
+  if (IsComparison(spec) || !NeedsDynamicRow(spec.gates()) ||
+      DynamicBaseline(spec, spec.recipe()) != nullptr) {
+    return;
+  }
+  v1::Recipe added = LikeFirstToken(v1::METHOD_RTN_DYNAMIC, spec.recipe());
+  added.set_activation_bits(spec.recipe().activation_bits());
+  added.set_weight_bits(spec.recipe().weight_bits());
+  AddReference(std::move(added), "dynamic", names, spec, check);
+}
+
+// Every row has a float row that is scored on the same tokens.
+void AddFloatRows(std::set<std::string>& names, v1::JobSpec& spec, FieldChecker& check) {
   std::map<v1::FirstToken, v1::Recipe> used;
   std::set<v1::FirstToken> has_float_row;
   const auto note = [&](const v1::Recipe& recipe) {
@@ -100,18 +126,13 @@ void AddFloatRows(std::set<std::string> names, v1::JobSpec& spec, FieldChecker& 
   for (const v1::Recipe& recipe : spec.baselines()) note(recipe);
   for (const auto& [first_token, recipe] : used) {
     if (has_float_row.count(first_token) > 0) continue;
-    AddBaseline(v1::METHOD_FP, recipe, spec);
-    v1::Recipe& added = *spec.mutable_baselines(spec.baselines_size() - 1);
-    CompleteRecipe(absl::StrCat("spec.baselines[", spec.baselines_size() - 1, "]"), added, check);
-    if (!names.insert(added.name()).second) {
-      check.Add("spec.baselines", absl::StrCat("need a float row called \"", added.name(),
-                                               "\", as another row is; rename that one"));
-    }
+    AddReference(LikeFirstToken(v1::METHOD_FP, recipe), "float", names, spec, check);
   }
   if (spec.baselines_size() > kMaxBaselines) {
     check.Add("spec.baselines",
               absl::StrCat("have ", spec.baselines_size(),
-                           " entries with their float rows, want at most ", kMaxBaselines));
+                           " entries with the rows that they are compared with, want at most ",
+                           kMaxBaselines));
   }
 }
 
@@ -146,7 +167,8 @@ void CompleteBaselines(v1::JobSpec& spec, FieldChecker& check) {
   *spec.mutable_baselines() = std::move(kept);
   if (!check.violations().empty()) return;
   SharePrefix(spec, check);
-  AddFloatRows(std::move(names), spec, check);
+  AddDynamicRow(names, spec, check);
+  AddFloatRows(names, spec, check);
 }
 
 void CompleteNamedTexts(absl::string_view field, int max_count,
@@ -193,7 +215,8 @@ void CompleteMeasuring(v1::JobSpec& spec, FieldChecker& check) {
   CompleteNamedTexts("spec.evaluation.tasks", kMaxTasks, *evaluation.mutable_tasks(), check);
   // All windows of a text are more than any count.
   const int32_t windows = evaluation.window_count() == 0 ? 1'000'000 : evaluation.window_count();
-  const int32_t preset = IsComparison(spec) ? std::min(kComparedWindows, windows) : 0;
+  const int32_t compared = std::min(kComparedWindows, windows);
+  const int32_t preset = IsComparison(spec) ? compared : 0;
   evaluation.set_decode_window_count(
       evaluation.has_decode_window_count()
           ? check.Range<int32_t>("spec.evaluation.decode_window_count",
@@ -203,7 +226,11 @@ void CompleteMeasuring(v1::JobSpec& spec, FieldChecker& check) {
       evaluation.has_agreement_window_count()
           ? check.Range<int32_t>("spec.evaluation.agreement_window_count",
                                  evaluation.agreement_window_count(), 0, windows)
-          : preset);
+          : (NeedsAgreement(spec.gates()) ? compared : preset));
+  if (NeedsAgreement(spec.gates()) && evaluation.agreement_window_count() == 0) {
+    check.Add("spec.evaluation.agreement_window_count",
+              "is 0, but spec.gates bound the agreement with the float model; want 1 or more");
+  }
   if (evaluation.has_prompts()) {
     CompleteText("spec.evaluation.prompts", *evaluation.mutable_prompts(), check);
   }
@@ -254,6 +281,7 @@ absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec) {
   CompleteMainRecipe(spec, check);
   CompleteBaselines(spec, check);
   CompleteMeasuring(spec, check);
+  CompleteGates(spec, check);
 
   spec.set_max_attempts(check.Number<int32_t>("spec.max_attempts", spec.max_attempts(), 1, 10, 3));
   check.Choice("spec.device_kind", spec.device_kind(), v1::DEVICE_KIND_UNSPECIFIED,

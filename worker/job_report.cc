@@ -13,6 +13,7 @@
 #include "quant/artifact/artifact.h"
 #include "quant/artifact/report.h"
 #include "quant/format/site_rule.h"
+#include "quant/gates/gates.h"
 #include "worker/capabilities.h"
 #include "worker/recipes.h"
 #include "worker/report_row.h"
@@ -111,6 +112,27 @@ ScalePack MakePack(const v1::JobSpec& spec, const JobInputs& inputs,
   return pack;
 }
 
+// What the coordinator will say of the same rows.
+std::vector<GateVerdict> JudgeRows(const v1::JobSpec& spec,
+                                   const worker::v1::TaskCheckpoint& state) {
+  google::protobuf::RepeatedPtrField<v1::ReportRow> rows;
+  for (const worker::v1::MeasuredRow& measured : state.measured_rows()) {
+    *rows.Add() = measured.row();
+  }
+  std::vector<GateVerdict> verdicts;
+  for (const v1::GateResult& result :
+       EvaluateGates(spec, spec.gates(), spec.recipe().name(), rows)) {
+    GateVerdict& verdict = verdicts.emplace_back();
+    verdict.gate = result.gate();
+    verdict.text = result.text();
+    if (result.has_value()) verdict.value = result.value();
+    verdict.bound = result.bound();
+    verdict.passed = result.passed();
+    verdict.words = DescribeGate(result);
+  }
+  return verdicts;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<dispatch::v1::ArtifactFile>> MakeArtifactFiles(
@@ -121,6 +143,7 @@ absl::StatusOr<std::vector<dispatch::v1::ArtifactFile>> MakeArtifactFiles(
   report.model = BaseName(spec.model().uri());
   report.dataset = BaseName(spec.evaluation_text().uri());
   report.recipe = spec.recipe().name();
+  report.gates = JudgeRows(spec, state);
   report.samples = MakeSamples(spec, inputs);
   report.cost = MakeCost(state);
   report.provenance = MakeProvenance(spec, inputs, options);

@@ -18,6 +18,7 @@
 #include "client/text.h"
 #include "common/file.h"
 #include "common/status_macros.h"
+#include "quant/gates/gates.h"
 
 namespace sasq {
 namespace {
@@ -35,6 +36,14 @@ struct Target {
 absl::StatusOr<v1::Artifact> FindArtifact(const CommandContext& context, const std::string& typed) {
   SASQ_ASSIGN_OR_RETURN(const std::string name, ResolveJobName(context.client, typed));
   return context.client.GetArtifact(name);
+}
+
+// Whoever takes the files is told that they are not to be used.
+void NoteRejection(const CommandContext& context, const v1::Artifact& artifact) {
+  if (!artifact.rejected()) return;
+  const std::vector<v1::GateResult> results(artifact.gate_results().begin(),
+                                            artifact.gate_results().end());
+  context.console.Note(CleanLine(absl::StrCat("rejected: ", GateFailure(results))));
 }
 
 // The blobs that were asked for, all if `files` is empty.
@@ -154,6 +163,7 @@ absl::StatusOr<ExitCode> RunArtifacts(const CommandContext& context,
     context.PrintMessage(artifact);
     return ExitCode::kOk;
   }
+  NoteRejection(context, artifact);
   Table table({{"file"}, {"size", Table::Align::kRight}, {"sha256"}});
   for (const v1::Blob& blob : artifact.blobs()) {
     table.AddRow({blob.file_name(), BytesText(blob.size_bytes()), blob.sha256()});
@@ -177,6 +187,7 @@ absl::StatusOr<ExitCode> RunDownload(const CommandContext& context,
     if (!target.is_there) SASQ_RETURN_IF_ERROR(DownloadWithBar(context, target));
   }
   PrintTargets(context, targets);
+  NoteRejection(context, artifact);
   return ExitCode::kOk;
 }
 

@@ -40,6 +40,10 @@ void PrintResult(const CommandContext& context, const v1::Job& job) {
     console.Note(absl::StrCat(job.name(), " succeeded in ", DurationText(RunTime(job)),
                               "; `sasq download ", ShortJobId(job.name()),
                               "` fetches its artifact"));
+  } else if (IsGateFailure(job)) {
+    console.err.WriteLine(absl::StrCat("sasq: ", CleanLine(job.error().message())));
+    console.Note(absl::StrCat(job.name(), " failed; `sasq download ", ShortJobId(job.name()),
+                              "` fetches its artifact, which is marked as rejected"));
   } else if (job.state() == v1::JOB_STATE_FAILED) {
     console.err.WriteLine(
         absl::StrCat("sasq: ", job.name(), " failed (",
@@ -100,7 +104,7 @@ absl::StatusOr<ExitCode> FollowToResult(const CommandContext& context, const std
   const absl::StatusOr<v1::Job> job = FollowWithView(context, job_name, deadline);
   if (job.ok()) {
     PrintResult(context, *job);
-    return ExitCodeOf(job->state());
+    return ExitCodeOf(*job);
   }
   // A job that does not exist does not live on.
   if (absl::IsNotFound(job.status()) || absl::IsInvalidArgument(job.status())) return job.status();

@@ -4,8 +4,10 @@
 #include "absl/strings/str_join.h"
 #include "client/commands/command.h"
 #include "client/enum_names.h"
+#include "client/exit_code.h"
 #include "client/progress.h"
 #include "client/text.h"
+#include "quant/gates/gates.h"
 
 namespace sasq {
 namespace {
@@ -128,6 +130,9 @@ KeyValues DescribeSpec(const v1::JobSpec& spec) {
   if (spec.evaluation().has_prompts()) {
     pairs.push_back({"prompts", spec.evaluation().prompts().uri()});
   }
+  for (const Gate& gate : GatesOf(spec.gates())) {
+    pairs.push_back({"gate", absl::StrCat(GateName(gate), "=", gate.bound)});
+  }
   if (spec.device_kind() != v1::DEVICE_KIND_UNSPECIFIED) {
     pairs.push_back({"device", ShortEnumName(v1::DeviceKind_descriptor(), spec.device_kind())});
   }
@@ -160,7 +165,15 @@ KeyValues DescribeJob(const v1::Job& job, absl::Time now) {
   pairs.push_back({"created", Ago(job.create_time(), now)});
   if (job.has_start_time()) pairs.push_back({"started", Ago(job.start_time(), now)});
   if (job.has_end_time()) pairs.push_back({"ended", Ago(job.end_time(), now)});
-  if (!job.artifact().empty()) pairs.push_back({"artifact", job.artifact()});
+  if (!job.artifact().empty()) {
+    pairs.push_back(
+        {"artifact", absl::StrCat(job.artifact(), IsGateFailure(job) ? ", rejected" : "")});
+  }
+  for (const v1::GateResult& result : job.gate_results()) {
+    pairs.push_back(
+        {result.passed() ? "gate passed" : "gate failed",
+         {DescribeGate(result), result.passed() ? TextColor::kGreen : TextColor::kRed}});
+  }
   for (auto& pair : DescribeSpec(job.spec())) pairs.push_back(std::move(pair));
   return pairs;
 }

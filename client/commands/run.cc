@@ -5,8 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/artifacts.h"
+#include "client/commands/compare.h"
 #include "client/commands/export.h"
+#include "client/commands/gate.h"
 #include "client/commands/jobs.h"
+#include "client/commands/provenance.h"
 #include "client/commands/submit.h"
 #include "client/commands/workers.h"
 #include "client/settings.h"
@@ -22,7 +25,9 @@ struct Runner {
 
   using Result = absl::StatusOr<ExitCode>;
   Result operator()(const SubmitOptions& options) const { return RunSubmit(context, options); }
-  Result operator()(const CompareOptions& options) const { return RunCompare(context, options); }
+  Result operator()(const CompareOptions& options) const {
+    return options.results.empty() ? RunCompare(context, options) : RunSideBySide(context, options);
+  }
   Result operator()(const PlanOptions& options) const { return RunPlan(context, options); }
   Result operator()(const GetOptions& options) const { return RunGet(context, options); }
   Result operator()(const ListOptions& options) const { return RunList(context, options); }
@@ -34,6 +39,9 @@ struct Runner {
   Result operator()(const ArtifactsOptions& options) const {
     return RunArtifacts(context, options);
   }
+  Result operator()(const VerifyOptions& options) const { return RunVerify(context, options); }
+  Result operator()(const SignOptions& options) const { return RunSign(context, options); }
+  Result operator()(const GateOptions& options) const { return RunGate(context, options); }
   Result operator()(const DownloadOptions& options) const { return RunDownload(context, options); }
   Result operator()(const ExportCommandOptions& options) const {
     return RunExport(context, options);

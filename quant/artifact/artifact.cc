@@ -27,6 +27,7 @@ absl::StatusOr<std::vector<NamedFile>> AssembleArtifact(const std::optional<Scal
                               static_cast<int64_t>(file.content.size()),
                               /*reproducible=*/file.file_name == kScalePackFileName});
   }
+  manifest.rejected = IsRejected(report);
   manifest.provenance = report.provenance;
   files.push_back({kManifestFileName, ManifestJson(manifest)});
   return files;

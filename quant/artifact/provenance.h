@@ -13,6 +13,8 @@ struct InputDigest {
   std::string role;    // `model`, `training_text` or `evaluation_text`
   std::string uri;     // as in the spec
   std::string sha256;  // of a text: its bytes; of a model: see ScalePack::base_weight_sha256
+
+  bool operator==(const InputDigest&) const = default;
 };
 
 struct Provenance {
@@ -23,6 +25,8 @@ struct Provenance {
   int thread_count = 0;      // 0 on a GPU
   std::vector<InputDigest> inputs;
   std::string spec_json;  // the job's spec with every default written out: one JSON object
+
+  bool operator==(const Provenance&) const = default;
 };
 
 }  // namespace sasq

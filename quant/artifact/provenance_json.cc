@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/sha256.h"
+#include "quant/artifact/canonical_json.h"
 
 namespace sasq {
 
@@ -45,13 +47,16 @@ ordered_json ProvenanceToJson(const Provenance& provenance) {
   ordered_json spec =
       ordered_json::parse(provenance.spec_json, nullptr, /*allow_exceptions=*/false);
   if (!spec.is_object()) spec = nullptr;
-  return {{"code_version", provenance.code_version},
-          {"device_kind", provenance.device_kind},
-          {"device_name", provenance.device_name},
-          {"kernel_path", provenance.kernel_path},
-          {"thread_count", provenance.thread_count},
-          {"inputs", std::move(inputs)},
-          {"spec", std::move(spec)}};
+  const absl::StatusOr<std::string> canonical = CanonicalJson(provenance.spec_json, "spec");
+  return {
+      {"code_version", provenance.code_version},
+      {"device_kind", provenance.device_kind},
+      {"device_name", provenance.device_name},
+      {"kernel_path", provenance.kernel_path},
+      {"thread_count", provenance.thread_count},
+      {"inputs", std::move(inputs)},
+      {"spec_sha256", canonical.ok() ? ordered_json(Sha256Hex(*canonical)) : ordered_json(nullptr)},
+      {"spec", std::move(spec)}};
 }
 
 std::string JsonText(const ordered_json& json) {

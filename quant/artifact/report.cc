@@ -1,5 +1,6 @@
 #include "quant/artifact/report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -172,6 +173,19 @@ ordered_json AdviceToJson(const ReportAnalysis& analysis) {
           {"warnings", WarningWords(analysis)}};
 }
 
+ordered_json GatesToJson(const std::vector<GateVerdict>& gates) {
+  ordered_json array = ordered_json::array();
+  for (const GateVerdict& gate : gates) {
+    array.push_back({{"gate", gate.gate},
+                     {"text", gate.text},
+                     {"value", Number(gate.value)},
+                     {"bound", Number(gate.bound)},
+                     {"passed", gate.passed},
+                     {"words", gate.words}});
+  }
+  return array;
+}
+
 ordered_json CostToJson(const Cost& cost) {
   ordered_json json = {{"wall_seconds", Number(cost.wall_seconds)},
                        {"cpu_seconds", Number(cost.cpu_seconds)},
@@ -191,6 +205,11 @@ ordered_json SamplesToJson(const Samples& samples) {
 }
 
 }  // namespace
+
+bool IsRejected(const Report& report) {
+  return std::any_of(report.gates.begin(), report.gates.end(),
+                     [](const GateVerdict& gate) { return !gate.passed; });
+}
 
 const ComparisonRow* FloatRowFor(const Report& report, const ComparisonRow& row) {
   for (const ComparisonRow& candidate : report.rows) {
@@ -212,6 +231,8 @@ std::string ReportJson(const Report& report) {
        {"model", report.model},
        {"dataset", report.dataset},
        {"recipe", report.recipe.empty() ? ordered_json(nullptr) : ordered_json(report.recipe)},
+       {"rejected", IsRejected(report)},
+       {"gates", GatesToJson(report.gates)},
        {"advice", AdviceToJson(analysis)},
        {"rows", std::move(rows)},
        {"cost", CostToJson(report.cost)},

@@ -129,23 +129,38 @@ struct Samples {
   int64_t evaluation_tokens = 0;   // per row, all tokens read
 };
 
+// What a quality gate of the job said.
+struct GateVerdict {
+  std::string gate;             // such as `max-ppl-increase`
+  std::string text;             // of another text; empty for the evaluation text
+  std::optional<double> value;  // absent: it could not be evaluated, which does not pass
+  double bound = 0;
+  bool passed = false;
+  std::string words;  // for people: value, bound and what was compared
+};
+
 struct Report {
   std::string kind;     // `quantize` or `compare`
   std::string model;    // for people, such as "SmolLM2-135M-Instruct"
   std::string dataset;  // for people, such as "wiki.test.raw"
   // The row whose scales the artifact holds; empty in a comparison.
   std::string recipe;
+  std::vector<GateVerdict> gates;
   std::vector<ComparisonRow> rows;
   Cost cost;
   Samples samples;
   Provenance provenance;
 };
 
+// Whether a gate was not passed: the artifact is there to look into, not to serve.
+bool IsRejected(const Report& report);
+
 // The float row that was scored on the same tokens as `row`, or null.
 const ComparisonRow* FloatRowFor(const Report& report, const ComparisonRow& row);
 
 // `report.json`: {"format_version": 2, "kind", "model", "dataset", "recipe" (the chosen row's name,
-// or null), "advice": {"serving" and "runtime": {"row" (a row's name or null), "words": [...]},
+// or null), "rejected" (true or false), "gates": [GateVerdict's fields; "value" may be null],
+// "advice": {"serving" and "runtime": {"row" (a row's name or null), "words": [...]},
 // "warnings": [...]}, "rows": [...], "cost", "samples", "provenance"}. Of a row:
 //
 //   "name", "method", "first_token", "description", "activations", "activation_bits",

@@ -21,6 +21,7 @@ std::string ReportHtml(const Report& report) {
       EscapeHtml(report.dataset),
       ". Perplexity says how much text surprises a model: lower is better, and the unquantized "
       "(float) model is what the others are compared with.</p>");
+  AppendGates(report, html);
   AppendAdvice(analysis, html);
   AppendComparison(analysis, html);
   AppendAblation(analysis, html);

@@ -7,7 +7,7 @@
 namespace sasq {
 namespace {
 
-void AppendCell(const TableColumn& column, const TableCell& cell, bool first, std::string& html) {
+void AppendCell(const TableColumn& column, const ReportCell& cell, bool first, std::string& html) {
   absl::StrAppend(&html, first ? "<th scope=\"row\">" : column.numeric ? "<td class=\"n\"" : "<td");
   if (!first) {
     absl::StrAppend(&html, " data-label=\"", EscapeHtml(Unmarked(column.title)), "\"><span>");

@@ -1,4 +1,4 @@
-// Cost and provenance on the report page.
+// Quality gates, cost and provenance on the report page.
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/ascii.h"
@@ -36,6 +36,12 @@ void AppendSpec(absl::string_view spec_json, std::string& html) {
 }
 
 }  // namespace
+
+void AppendGates(const Report& report, std::string& html) {
+  if (report.gates.empty()) return;
+  absl::StrAppend(&html, "<h2>", MarkedHtml(GatesTitle(report)), "</h2>");
+  AppendSentences(GateWords(report), html);
+}
 
 void AppendCost(const Report& report, const ReportAnalysis& analysis, std::string& html) {
   const Cost& cost = report.cost;

@@ -35,7 +35,7 @@ void AppendTable(const ReportTable& table, std::string& markdown) {
       for (size_t i = 1; i < table.columns.size(); ++i) markdown += " |";
     } else {
       markdown += "|";
-      for (const TableCell& cell : row.cells) {
+      for (const ReportCell& cell : row.cells) {
         const bool strong = row.marked && &cell == &row.cells.front();
         absl::StrAppend(&markdown, strong ? " **" : " ", MarkedMarkdown(cell.text),
                         strong ? "** |" : " |");
@@ -89,6 +89,10 @@ std::string ReportMarkdown(const Report& report) {
       "# ", Code(report.model), "\n\nWays to run this model in INT8 arithmetic, measured on ",
       Code(report.dataset),
       ". Perplexity says how much text surprises a model: lower is better.\n\n");
+  if (!report.gates.empty()) {
+    absl::StrAppend(&markdown, "## ", GatesTitle(report), "\n\n");
+    AppendSentences(GateWords(report), markdown);
+  }
   if (!analysis.rows.empty()) {
     markdown += "## Which method to use\n\n";
     if (const std::optional<Advice> artifact = ArtifactAdvice(analysis)) {

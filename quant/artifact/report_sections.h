@@ -10,6 +10,8 @@
 
 namespace sasq {
 
+// What the quality gates said, where the job had any.
+void AppendGates(const Report& report, std::string& html);
 // Which method to use, why, and what to beware of.
 void AppendAdvice(const ReportAnalysis& analysis, std::string& html);
 // The chart, the tables of measurements, and lines by position.

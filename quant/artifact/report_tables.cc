@@ -19,13 +19,13 @@ constexpr std::array<absl::string_view, 3> kGroups = {"quantized", "float", "pre
 // A column and how a row fills it; an empty text means that the row has no figure.
 struct Column {
   std::string title;
-  std::function<TableCell(const RowAnalysis&)> cell;
+  std::function<ReportCell(const RowAnalysis&)> cell;
   bool numeric = true;
 };
 
 // A row's name, and below it what the row is.
-TableCell DescribedName(const ReportAnalysis& analysis, const RowAnalysis& row) {
-  TableCell cell{Code(row.row->name), MethodLabel(row.row->method)};
+ReportCell DescribedName(const ReportAnalysis& analysis, const RowAnalysis& row) {
+  ReportCell cell{Code(row.row->name), MethodLabel(row.row->method)};
   if (!row.row->description.empty()) absl::StrAppend(&cell.detail, ", ", row.row->description);
   if (&row == analysis.chosen) absl::StrAppend(&cell.detail, " \u00b7 **this artifact**");
   if (&row == analysis.best_servable) absl::StrAppend(&cell.detail, " \u00b7 **best for serving**");
@@ -36,12 +36,12 @@ TableCell DescribedName(const ReportAnalysis& analysis, const RowAnalysis& row) 
   return cell;
 }
 
-TableCell PlainName(const RowAnalysis& row) { return {Code(row.row->name)}; }
+ReportCell PlainName(const RowAnalysis& row) { return {Code(row.row->name)}; }
 
 // The columns that have a figure, for all rows in groups; what rows are is said in one table only.
 ReportTable MakeTable(const ReportAnalysis& analysis, std::string title, std::string note,
                       const std::vector<Column>& columns,
-                      const std::function<TableCell(const RowAnalysis&)>& name = PlainName) {
+                      const std::function<ReportCell(const RowAnalysis&)>& name = PlainName) {
   ReportTable table{std::move(title), std::move(note), {{"Row", false}}, {}};
   std::vector<const Column*> used;
   for (const Column& column : columns) {
@@ -61,7 +61,7 @@ ReportTable MakeTable(const ReportAnalysis& analysis, std::string title, std::st
       titled = true;
       TableRow added{"", IsMarked(analysis, row), {name(row)}};
       for (const Column* column : used) {
-        TableCell cell = column->cell(row);
+        ReportCell cell = column->cell(row);
         if (cell.text.empty()) cell.text = kNoFigure;
         added.cells.push_back(std::move(cell));
       }
@@ -78,17 +78,17 @@ ReportTable MakeTable(const ReportAnalysis& analysis, std::string title, std::st
   return table;
 }
 
-TableCell Perplexity(double perplexity) {
+ReportCell Perplexity(double perplexity) {
   return {perplexity == 0 ? "" : FormatPerplexity(perplexity)};
 }
 
-TableCell PerplexityRange(const std::optional<Interval>& interval) {
+ReportCell PerplexityRange(const std::optional<Interval>& interval) {
   if (!interval.has_value()) return {""};
   return {absl::StrCat(FormatPerplexity(interval->low), " to ", FormatPerplexity(interval->high))};
 }
 
 // The increase over float with a bar; unusable rows fill it.
-TableCell Increase(const RowAnalysis& row, double widest) {
+ReportCell Increase(const RowAnalysis& row, double widest) {
   if (row.row == row.reference) return {"reference"};
   if (row.collapsed && !row.increase.has_value()) return {"collapsed", "", 1.0};
   if (!row.increase.has_value()) return {""};
@@ -118,11 +118,11 @@ std::vector<std::string> NamesOf(const ReportAnalysis& analysis, List list) {
   return names;
 }
 
-TableCell OtherText(const RowAnalysis& row, const std::string& name) {
+ReportCell OtherText(const RowAnalysis& row, const std::string& name) {
   for (size_t i = 0; i < row.row->other_texts.size(); ++i) {
     const TextResult& text = row.row->other_texts[i];
     if (text.name != name) continue;
-    TableCell cell = Perplexity(text.perplexity);
+    ReportCell cell = Perplexity(text.perplexity);
     if (row.row != row.reference && row.other_increases[i].has_value()) {
       cell.text = FormatIncrease(*row.other_increases[i]);
       cell.detail = FormatPerplexity(text.perplexity);
@@ -132,7 +132,7 @@ TableCell OtherText(const RowAnalysis& row, const std::string& name) {
   return {""};
 }
 
-TableCell Ratio(const std::optional<double>& ratio) {
+ReportCell Ratio(const std::optional<double>& ratio) {
   return {ratio.has_value() ? absl::StrFormat("%.2f\u00d7", *ratio) : ""};
 }
 
@@ -160,13 +160,13 @@ ReportTable QualityTable(const ReportAnalysis& analysis) {
         [](const RowAnalysis& row) { return PerplexityRange(row.row->text.interval); }},
        {"Against float", [&](const RowAnalysis& row) { return Increase(row, widest); }},
        {"Its 95% interval",
-        [](const RowAnalysis& row) -> TableCell {
+        [](const RowAnalysis& row) -> ReportCell {
           if (!row.against_float.has_value()) return {""};
           const Interval& interval = row.against_float->interval;
           return {FormatIncreases(std::expm1(interval.low), std::expm1(interval.high))};
         }},
        {"p",
-        [](const RowAnalysis& row) -> TableCell {
+        [](const RowAnalysis& row) -> ReportCell {
           if (!row.against_float.has_value()) return {""};
           return {FormatPValue(row.against_float->p_value)};
         }}},
@@ -189,7 +189,7 @@ ReportTable OtherTextsTable(const ReportAnalysis& analysis) {
 
 ReportTable BehaviourTable(const ReportAnalysis& analysis) {
   const auto generation = [](auto format) {
-    return [format](const RowAnalysis& row) -> TableCell {
+    return [format](const RowAnalysis& row) -> ReportCell {
       if (!row.row->generation.has_value()) return {""};
       return {format(*row.row->generation)};
     };
@@ -203,12 +203,12 @@ ReportTable BehaviourTable(const ReportAnalysis& analysis) {
       {{"Decode perplexity",
         [](const RowAnalysis& row) { return Perplexity(row.row->decode_perplexity.value_or(0)); }},
        {"KL divergence",
-        [](const RowAnalysis& row) -> TableCell {
+        [](const RowAnalysis& row) -> ReportCell {
           const std::optional<double>& kl = row.row->kl_divergence;
           return {kl.has_value() ? absl::StrFormat("%.4f", *kl) : ""};
         }},
        {"Top-1 agreement",
-        [](const RowAnalysis& row) -> TableCell {
+        [](const RowAnalysis& row) -> ReportCell {
           const std::optional<double>& top1 = row.row->top1_agreement;
           return {top1.has_value() ? FormatShare(*top1) : ""};
         }},
@@ -226,7 +226,7 @@ ReportTable TasksTable(const ReportAnalysis& analysis) {
   std::vector<Column> columns;
   for (const std::string& name :
        NamesOf(analysis, [](const ComparisonRow& row) { return row.tasks; })) {
-    columns.push_back({Code(name), [name](const RowAnalysis& row) -> TableCell {
+    columns.push_back({Code(name), [name](const RowAnalysis& row) -> ReportCell {
                          for (const TaskAccuracy& task : row.row->tasks) {
                            if (task.name != name) continue;
                            return {FormatShare(task.accuracy),
@@ -249,29 +249,29 @@ ReportTable ServingTable(const ReportAnalysis& analysis) {
       analysis, "What a row asks of the program that runs it",
       "A serving engine is one that reads compressed-tensors, such as vLLM.",
       {{"Serving engine",
-        [](const RowAnalysis& row) -> TableCell {
+        [](const RowAnalysis& row) -> ReportCell {
           if (row.row->activations == "float") return {""};
           return {row.row->servable ? "\u2713 yes" : "no"};
         }},
-       {"Activations", [](const RowAnalysis& row) -> TableCell { return {row.row->activations}; },
+       {"Activations", [](const RowAnalysis& row) -> ReportCell { return {row.row->activations}; },
         false},
        {"Bits, weights / activations",
-        [](const RowAnalysis& row) -> TableCell {
+        [](const RowAnalysis& row) -> ReportCell {
           if (row.row->activations == "float") return {""};
           return {absl::StrCat(row.row->weight_bits, " / ", row.row->activation_bits)};
         }},
        {"Arithmetic left in float",
-        [](const RowAnalysis& row) -> TableCell {
+        [](const RowAnalysis& row) -> ReportCell {
           return {row.row->activations == "float" ? "" : FormatShare(row.row->float_flop_share)};
         }},
-       {"With a scale per token", [](const RowAnalysis& row) -> TableCell {
+       {"With a scale per token", [](const RowAnalysis& row) -> ReportCell {
           return {row.row->activations == "float" ? "" : FormatShare(row.row->dynamic_flop_share)};
         }}});
 }
 
 ReportTable CostTable(const ReportAnalysis& analysis) {
   const auto cost = [](auto format) {
-    return [format](const RowAnalysis& row) -> TableCell { return {format(row.row->cost)}; };
+    return [format](const RowAnalysis& row) -> ReportCell { return {format(row.row->cost)}; };
   };
   const bool has_energy =
       std::any_of(analysis.rows.begin(), analysis.rows.end(),
@@ -328,7 +328,7 @@ ReportTable AblationTable(const ReportAnalysis& analysis, absl::string_view firs
   for (const Step& step : kSteps) {
     const RowAnalysis* row = FindMethod(analysis, step.method, first_token);
     if (row == nullptr) continue;
-    TableCell increase = Increase(*row, widest);
+    ReportCell increase = Increase(*row, widest);
     if (increase.text.empty()) increase.text = kNoFigure;
     table.rows.push_back({"",
                           false,

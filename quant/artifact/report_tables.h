@@ -12,7 +12,7 @@
 
 namespace sasq {
 
-struct TableCell {
+struct ReportCell {
   std::string text;
   std::string detail = {};         // a second line, smaller; the page only
   std::optional<double> bar = {};  // 0..1: a bar before the text; the page only
@@ -24,9 +24,9 @@ struct TableColumn {
 };
 
 struct TableRow {
-  std::string group = {};             // not empty: a heading over rows, without cells
-  bool marked = false;                // recommended, or what the artifact holds
-  std::vector<TableCell> cells = {};  // one per column
+  std::string group = {};              // not empty: a heading over rows, without cells
+  bool marked = false;                 // recommended, or what the artifact holds
+  std::vector<ReportCell> cells = {};  // one per column
 };
 
 struct ReportTable {

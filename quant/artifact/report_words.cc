@@ -211,6 +211,18 @@ std::optional<Advice> ArtifactAdvice(const ReportAnalysis& analysis) {
   return advice;
 }
 
+std::string GatesTitle(const Report& report) {
+  return IsRejected(report) ? "Rejected by its quality gates" : "Quality gates: passed";
+}
+
+std::vector<std::string> GateWords(const Report& report) {
+  std::vector<std::string> words;
+  for (const GateVerdict& gate : report.gates) {
+    words.push_back(absl::StrCat(gate.passed ? "Passed: " : "**Failed:** ", Code(gate.words), "."));
+  }
+  return words;
+}
+
 std::vector<std::string> WarningWords(const ReportAnalysis& analysis) {
   std::vector<std::string> words;
   size_t window_count = 0;

@@ -24,6 +24,10 @@ Advice RuntimeAdvice(const ReportAnalysis& analysis);  // all rows
 // The row whose scales the artifact holds; nothing in a comparison.
 std::optional<Advice> ArtifactAdvice(const ReportAnalysis& analysis);
 
+// What the quality gates said: a title, and a sentence for each. Not for reports without gates.
+std::string GatesTitle(const Report& report);
+std::vector<std::string> GateWords(const Report& report);
+
 // What a reader must know before believing the figures: collapsed and diverged rows, gains that are
 // adaptation to the text, too few windows. May be empty.
 std::vector<std::string> WarningWords(const ReportAnalysis& analysis);

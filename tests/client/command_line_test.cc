@@ -75,6 +75,45 @@ TEST(CommandLineTest, Export) {
   }
 }
 
+TEST(CommandLineTest, CompareOfTwoResultsIsAnotherThing) {
+  const auto options = ParseAs<CompareOptions>({"compare", "abc123", "out/report.json"});
+  EXPECT_THAT(options.results, ElementsAre("abc123", "out/report.json"));
+  EXPECT_EQ(options.spec.spec_file, "");
+  EXPECT_EQ(ParseAs<CompareOptions>({"compare", "a", "b", "--row", "sasq"}).row, "sasq");
+  EXPECT_TRUE(ParseAs<CompareOptions>({"compare", "job.yaml"}).results.empty());
+  const auto line = Parse({"compare", "a", "b", "--output", "markdown"});
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->globals.output, OutputFormat::kMarkdown);
+}
+
+TEST(CommandLineTest, Gates) {
+  const auto submit = ParseAs<SubmitOptions>(
+      {"submit", "--gate", "max-ppl=18", "--gate", "max-kl=0.05", "job.yaml"});
+  EXPECT_THAT(submit.spec.gates, ElementsAre("max-ppl=18", "max-kl=0.05"));
+  EXPECT_EQ(submit.spec.spec_file, "job.yaml");
+  const auto gate = ParseAs<GateOptions>({"gate", "abc", "--gate", "max-ppl=18", "--row", "fp"});
+  EXPECT_EQ(gate.job, "abc");
+  EXPECT_THAT(gate.gates, ElementsAre("max-ppl=18"));
+  EXPECT_EQ(gate.row, "fp");
+}
+
+TEST(CommandLineTest, CommandsBelowArtifacts) {
+  const auto verify =
+      ParseAs<VerifyOptions>({"artifacts", "verify", "dir", "--model", "/m", "--text", "t",
+                              "--text", "e", "--attestation", "a", "--public-key", "p", "-q"});
+  EXPECT_EQ(verify.job_or_folder, "dir");
+  EXPECT_EQ(verify.model_folder, "/m");
+  EXPECT_THAT(verify.texts, ElementsAre("t", "e"));
+  EXPECT_EQ(verify.attestation, "a");
+  EXPECT_EQ(verify.public_key, "p");
+  const auto sign =
+      ParseAs<SignOptions>({"artifacts", "sign", "abc", "--key", "k", "--out", "o", "--force"});
+  EXPECT_EQ(sign.job_or_folder, "abc");
+  EXPECT_EQ(sign.key, "k");
+  EXPECT_EQ(sign.out, "o");
+  EXPECT_TRUE(sign.force);
+}
+
 TEST(CommandLineTest, RecipeFlags) {
   const auto options = ParseAs<SubmitOptions>(
       {"submit", "--preset", "sasq_serve", "--max-float-flops", "0.02", "--scale-rule", "mse"});
@@ -144,6 +183,19 @@ TEST(CommandLineTest, MistakesAreNamed) {
       {{"get", "a", "--outptu", "json"},
        "there is no flag --outptu; did you mean --output? See `sasq get --help`"},
       {{"get", "a", "b"}, "unexpected argument b; see `sasq get --help`"},
+      {{"artifacts"}, "job is required; see `sasq artifacts --help`"},
+      {{"artifacts", "verify"}, "artifact is required; see `sasq artifacts verify --help`"},
+      {{"artifacts", "verify", "a", "b"}, "unexpected argument b"},
+      {{"artifacts", "verify", "a", "--attestation", "x"}, "--public-key"},
+      {{"artifacts", "verify", "a", "--public-key", "x"}, "--attestation"},
+      {{"artifacts", "sign", "a", "--kee", "x"}, "there is no flag --kee; did you mean --key?"},
+      {{"artifacts", "sign", "a"}, "--key is required"},
+      {{"compare", "a", "b", "--model", "m"}, "--model is about a job to submit"},
+      {{"compare", "a", "b", "c"}, "unexpected argument c"},
+      {{"compare", "--row", "sasq", "job.yaml"}, "--row is about two results to show"},
+      {{"compare", "job.yaml", "--spec", "job.yaml"}, "the spec file is given twice"},
+      {{"get", "a", "-o", "markdown"}, "--output markdown is for `sasq compare A B`"},
+      {{"compare", "job.yaml", "-o", "markdown"}, "--output markdown is for `sasq compare A B`"},
       {{"list", "--limit", "0"}, "--limit"},
       {{"list", "--color", "pink"}, "--color is \"pink\", want always|auto|never"},
       {{"wait", "a", "--timeout", "soon"}, "--timeout is \"soon\", want a duration"},

@@ -38,9 +38,15 @@ TEST(ExitCodeTest, TheUsersOwnLimitIsNotTheServices) {
 }
 
 TEST(ExitCodeTest, OnlySuccessIsZero) {
-  EXPECT_EQ(ExitCodeOf(v1::JOB_STATE_SUCCEEDED), ExitCode::kOk);
-  EXPECT_EQ(ExitCodeOf(v1::JOB_STATE_FAILED), ExitCode::kFailed);
-  EXPECT_EQ(ExitCodeOf(v1::JOB_STATE_CANCELLED), ExitCode::kFailed);
+  v1::Job job;
+  job.set_state(v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(ExitCodeOf(job), ExitCode::kOk);
+  job.set_state(v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(ExitCodeOf(job), ExitCode::kFailed);
+  job.set_state(v1::JOB_STATE_FAILED);
+  EXPECT_EQ(ExitCodeOf(job), ExitCode::kFailed);
+  job.mutable_error()->set_reason(v1::JOB_FAILURE_REASON_QUALITY_GATE);
+  EXPECT_EQ(static_cast<int>(ExitCodeOf(job)), 3);
 }
 
 TEST(ErrorTextTest, IsOneCleanLine) {

@@ -102,6 +102,12 @@ void FakeService::AddBlob(v1::Blob blob, const std::string& bytes) {
   *artifact_.add_blobs() = std::move(blob);
 }
 
+void FakeService::Reject(const v1::GateResult& result) {
+  MutexLock lock(&mutex_);
+  artifact_.set_rejected(true);
+  *artifact_.add_gate_results() = result;
+}
+
 void FakeService::BreakDownloadAt(size_t offset) {
   MutexLock lock(&mutex_);
   download_breaks_.push_back(offset);

@@ -50,7 +50,8 @@ class FakeService final : public v1::QuantizationService::Service,
   void SetLog(std::string log, std::vector<size_t> breaks);  // UNAVAILABLE once at each offset
   void AddBlob(const std::string& name, const std::string& bytes);  // of the one artifact
   void AddBlob(v1::Blob blob, const std::string& bytes);
-  void BreakDownloadAt(size_t offset);  // once
+  void Reject(const v1::GateResult& result);  // the one artifact
+  void BreakDownloadAt(size_t offset);        // once
   void SetSubmit(std::function<grpc::Status(const v1::SubmitJobRequest&, v1::SubmitJobResponse*)>);
 
   // What clients did.

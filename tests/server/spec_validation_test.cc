@@ -192,6 +192,37 @@ TEST(CompleteSpecTest, TextsTasksAndPromptsAreWrittenOut) {
   EXPECT_EQ(spec.evaluation().prompts().layout(), v1::TEXT_LAYOUT_PLAIN);
 }
 
+TEST(CompleteSpecTest, GatesBringTheRowsAndWindowsThatTheyNeed) {
+  v1::JobSpec spec = MinimalSpec();
+  spec.add_baselines()->set_method(v1::METHOD_STATIC_MSE);
+  spec.mutable_recipe()->set_method(v1::METHOD_SASQ);
+  spec.mutable_recipe()->set_activation_bits(6);
+  spec.mutable_recipe()->set_first_token(v1::FIRST_TOKEN_FLOAT);
+  spec.mutable_gates()->set_max_perplexity_increase_over_dynamic(0);
+  spec.mutable_gates()->set_max_kl_divergence(0.05);
+  const v1::JobSpec completed = Complete(spec);
+  EXPECT_THAT(Baselines(completed),
+              testing::ElementsAre("static_mse", "rtn_dynamic-first-token-float-a6",
+                                   "fp-first-token-float", "fp"));
+  EXPECT_EQ(completed.baselines(1).first_token(), v1::FIRST_TOKEN_FLOAT);
+  EXPECT_EQ(completed.baselines(1).activation_bits(), 6);
+  EXPECT_EQ(completed.evaluation().agreement_window_count(), 2);
+  EXPECT_TRUE(completed.gates().has_max_perplexity_increase_over_dynamic()) << "a bound of 0";
+  EXPECT_TRUE(MessageDifferencer::Equals(Complete(completed), completed));
+
+  v1::JobSpec by_default = MinimalSpec();
+  by_default.mutable_gates()->set_max_perplexity_increase_over_dynamic(0.01);
+  EXPECT_THAT(Baselines(Complete(by_default)),
+              testing::ElementsAre("fp", "rtn_dynamic", "static_absmax", "static_mse"));
+  EXPECT_EQ(Complete(by_default).evaluation().agreement_window_count(), 0);
+
+  v1::JobSpec without = MinimalSpec();
+  without.mutable_gates();
+  EXPECT_FALSE(Complete(without).has_gates());
+  without.set_kind(v1::JOB_KIND_COMPARE);
+  EXPECT_FALSE(Complete(without).has_gates());
+}
+
 TEST(CompleteSpecTest, CompletingAgainChangesNothing) {
   v1::JobSpec spec = MinimalSpec();
   spec.add_baselines()->set_method(v1::METHOD_STATIC_MSE);
@@ -343,6 +374,57 @@ std::vector<WrongSpec> WrongSpecs() {
        [](auto& s) { s.mutable_evaluation()->set_window_count(1'000'001); }},
       {"spec.evaluation.window_tokens",
        [](auto& s) { s.mutable_evaluation()->set_window_tokens(4); }},
+      {"spec.gates",
+       [](auto& s) {
+         s.set_kind(v1::JOB_KIND_COMPARE);
+         s.mutable_gates()->set_max_perplexity(20);
+       }},
+      {"spec.gates.max_perplexity_increase",
+       [](auto& s) { s.mutable_gates()->set_max_perplexity_increase(-1.5); }},
+      {"spec.gates.max_perplexity_increase_over_dynamic",
+       [](auto& s) { s.mutable_gates()->set_max_perplexity_increase_over_dynamic(1001); }},
+      {"spec.gates.max_perplexity", [](auto& s) { s.mutable_gates()->set_max_perplexity(0.5); }},
+      {"spec.gates.min_top1_agreement",
+       [](auto& s) { s.mutable_gates()->set_min_top1_agreement(95); }},
+      {"spec.gates.max_kl_divergence",
+       [](auto& s) {
+         s.mutable_gates()->set_max_kl_divergence(std::numeric_limits<double>::quiet_NaN());
+       }},
+      {"spec.evaluation.agreement_window_count",
+       [](auto& s) {
+         s.mutable_gates()->set_max_kl_divergence(0.05);
+         s.mutable_evaluation()->set_agreement_window_count(0);
+       }},
+      {"spec.baselines",  // a name that the row to compare with would have
+       [](auto& s) {
+         s.mutable_gates()->set_max_perplexity_increase_over_dynamic(0);
+         s.add_baselines()->set_method(v1::METHOD_STATIC_MSE);
+         s.mutable_baselines(0)->set_name("rtn_dynamic");
+       }},
+      {"spec.gates.other_texts[0].name",
+       [](auto& s) {
+         s.mutable_gates()->add_other_texts()->set_name("code");
+         s.mutable_gates()->mutable_other_texts(0)->set_max_perplexity(9);
+       }},
+      {"spec.gates.other_texts[1].name",
+       [](auto& s) {
+         *s.mutable_evaluation()->add_other_texts() = Named("code");
+         for (int i = 0; i < 2; ++i) {
+           s.mutable_gates()->add_other_texts()->set_name("code");
+           s.mutable_gates()->mutable_other_texts(i)->set_max_perplexity(9);
+         }
+       }},
+      {"spec.gates.other_texts[0]",
+       [](auto& s) {
+         *s.mutable_evaluation()->add_other_texts() = Named("code");
+         s.mutable_gates()->add_other_texts()->set_name("code");
+       }},
+      {"spec.gates.other_texts[0].max_perplexity",
+       [](auto& s) {
+         *s.mutable_evaluation()->add_other_texts() = Named("code");
+         s.mutable_gates()->add_other_texts()->set_name("code");
+         s.mutable_gates()->mutable_other_texts(0)->set_max_perplexity(0);
+       }},
       {"spec.max_attempts", [](auto& s) { s.set_max_attempts(11); }},
       {"spec.max_attempts", [](auto& s) { s.set_max_attempts(-1); }},
       {"spec.device_kind", [](auto& s) { s.set_device_kind(static_cast<v1::DeviceKind>(9)); }},

@@ -15,9 +15,9 @@ FORMATS = ["common", "quant/format"]
 DOMAIN = [*FORMATS, "quant/artifact", "proto", "kernels"]
 ENGINE = [*DOMAIN, "quant/text", "quant/ops"]
 MAY_INCLUDE = {
-    "client": [*FORMATS, "quant/artifact", "quant/export", "proto"],
-    "server": [*FORMATS, "quant/artifact", "proto", "kernels"],
-    "worker": [*ENGINE, "quant/model", "quant/eval", "quant/train", "quant/methods"],
+    "client": [*FORMATS, "quant/artifact", "quant/export", "quant/gates", "proto"],
+    "server": [*FORMATS, "quant/artifact", "quant/gates", "proto", "kernels"],
+    "worker": [*ENGINE, "quant/gates", "quant/model", "quant/eval", "quant/train", "quant/methods"],
     "quant/methods": [*ENGINE, "quant/model", "quant/eval", "quant/train"],
     "quant/train": [*ENGINE, "quant/model"],
     "quant/eval": [*ENGINE, "quant/model"],
@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "quant/ops": ["kernels"],
     "quant/text": DOMAIN,
     "quant/export": DOMAIN,
+    "quant/gates": ["common", "proto"],
     "quant/artifact": FORMATS,
     "quant/format": ["common"],
     "kernels": ["common"],
@@ -39,7 +40,7 @@ LIBRARIES = {
     "gRPC": (["grpcpp/", "grpc/"], ["client", "server", "worker", "common/rpc_status.cc"]),
     "prometheus-cpp": (["prometheus/"], ["common/metrics.cc"]),
     "spdlog": (["spdlog/"], ["common/log.cc"]),
-    "OpenSSL": (["openssl/"], ["common/sha256.cc"]),
+    "OpenSSL": (["openssl/"], ["common/sha256.cc", "common/ed25519.cc"]),
     "SQLite": (["sqlite3.h"], ["server"]),
     "CLI11": (["CLI/"], ["client", "server/sasqd_main.cc", "worker/sasq_worker_main.cc"]),
     "yaml-cpp": (["yaml-cpp/"], ["client"]),

@@ -9,6 +9,7 @@
 #include "common/sha256.h"
 #include "quant/artifact/artifact.h"
 #include "quant/artifact/manifest.h"
+#include "quant/artifact/report_markdown.h"
 #include "tests/quant/artifact/sample.h"
 
 namespace sasq {
@@ -133,7 +134,8 @@ TEST(ArtifactTest, ManifestNamesEveryFileByDigest) {
   ASSERT_EQ(files->size(), 5u);
   EXPECT_EQ(files->back().file_name, "manifest.json");
   const json manifest = json::parse(files->back().content);
-  EXPECT_EQ(manifest["format_version"], 1);
+  EXPECT_EQ(manifest["format_version"], 2);
+  EXPECT_EQ(manifest["rejected"], false);
   ASSERT_EQ(manifest["files"].size(), 4u);
   for (size_t i = 0; i < 4; ++i) {
     const json& entry = manifest["files"][i];
@@ -144,6 +146,30 @@ TEST(ArtifactTest, ManifestNamesEveryFileByDigest) {
   }
   EXPECT_EQ(manifest["provenance"]["kernel_path"], "avx512_vnni");
   EXPECT_EQ(manifest["provenance"]["inputs"][0]["role"], "model");
+}
+
+TEST(ArtifactTest, ARejectedOneSaysSoEverywhere) {
+  Report report = SampleReport();
+  report.gates = {{"max-ppl", "", 17.2, 18, true, "max-ppl is 17.200, bound 18.000"},
+                  {"max-kl", "", std::nullopt, 0.05, false, "max-kl could not be evaluated"}};
+  const auto files = AssembleArtifact(SamplePack(2), report).value();
+  const json written = json::parse(files[1].content);
+  EXPECT_EQ(written["rejected"], true);
+  ASSERT_EQ(written["gates"].size(), 2u);
+  EXPECT_EQ(written["gates"][0]["value"], 17.2);
+  EXPECT_EQ(written["gates"][0]["passed"], true);
+  EXPECT_TRUE(written["gates"][1]["value"].is_null());
+  for (size_t page : {2u, 3u}) {
+    EXPECT_THAT(files[page].content, HasSubstr("Rejected by its quality gates"));
+    EXPECT_THAT(files[page].content, HasSubstr("max-kl could not be evaluated"));
+  }
+  EXPECT_EQ(json::parse(files[4].content)["rejected"], true);
+
+  report.gates.pop_back();
+  const auto passed = AssembleArtifact(SamplePack(2), report).value();
+  EXPECT_EQ(json::parse(passed[1].content)["rejected"], false);
+  EXPECT_THAT(passed[3].content, HasSubstr("Quality gates: passed"));
+  EXPECT_THAT(ReportMarkdown(SampleReport()), testing::Not(HasSubstr("ates: ")));
 }
 
 TEST(ArtifactTest, AComparisonHasNoPack) {
