@@ -40,6 +40,7 @@ class SpecFields(TypedDict, total=False):
     device_kind: str
     seed: int
     kind: str
+    gates: Mapping[str, Any]
 
 
 class Client:
