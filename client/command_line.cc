@@ -151,6 +151,8 @@ void AddSpec(CLI::App* command, SpecArguments* spec) {
       ->type_name("NAME=FILE")
       ->take_all()
       ->allow_extra_args(false);
+  command->add_flag("--upload", spec->upload,
+                    "Upload the local model and texts: the workers need not see them");
   command->footer(kSpecFooter);
 }
 

@@ -15,9 +15,9 @@ FORMATS = ["common", "quant/format"]
 DOMAIN = [*FORMATS, "quant/artifact", "proto", "kernels"]
 ENGINE = [*DOMAIN, "quant/text", "quant/ops"]
 MAY_INCLUDE = {
-    "client": [*FORMATS, "quant/artifact", "proto"],
-    "server": [*FORMATS, "quant/artifact", "proto"],
-    "worker": [*ENGINE, "quant/model", "quant/eval", "quant/train", "quant/methods"],
+    "client": [*FORMATS, "quant/artifact", "quant/source", "proto"],
+    "server": [*FORMATS, "quant/artifact", "quant/source", "proto"],
+    "worker": [*ENGINE, "quant/source", "quant/model", "quant/eval", "quant/train", "quant/methods"],
     "quant/methods": [*ENGINE, "quant/model", "quant/eval", "quant/train"],
     "quant/train": [*ENGINE, "quant/model"],
     "quant/eval": [*ENGINE, "quant/model"],
@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "quant/ops": ["kernels"],
     "quant/text": DOMAIN,
     "quant/artifact": FORMATS,
+    "quant/source": FORMATS,
     "quant/format": ["common"],
     "kernels": ["common"],
     "proto": [],
@@ -38,7 +39,9 @@ LIBRARIES = {
     "gRPC": (["grpcpp/", "grpc/"], ["client", "server", "worker", "common/rpc_status.cc"]),
     "prometheus-cpp": (["prometheus/"], ["common/metrics.cc"]),
     "spdlog": (["spdlog/"], ["common/log.cc"]),
-    "OpenSSL": (["openssl/"], ["common/sha256.cc"]),
+    "OpenSSL": (["openssl/"], ["common/sha1.cc", "common/sha256.cc"]),
+    "libcurl": (["curl/"], ["common/http.cc"]),
+    "tinyxml2": (["tinyxml2.h"], ["quant/source/s3.cc"]),
     "SQLite": (["sqlite3.h"], ["server"]),
     "CLI11": (["CLI/"], ["client", "server/sasqd_main.cc", "worker/sasq_worker_main.cc"]),
     "yaml-cpp": (["yaml-cpp/"], ["client"]),
