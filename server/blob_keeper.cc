@@ -86,8 +86,12 @@ absl::Status BlobKeeper::HoldUploads(const v1::JobSpec& spec, Held& held) {
 
 absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
     const std::vector<std::string>& digests, absl::Time now) {
-  // Noted before looking: what is found cannot go any more.
-  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads(digests, now));
+  std::vector<std::string> present;
+  for (const std::string& digest : digests) {
+    if (blobs_.SizeOf(digest).has_value()) present.push_back(digest);
+  }
+  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads(present, now));
+  // What is still there now stays: a removal that began before was waited for.
   std::vector<v1::MissingBlob> missing;
   for (const std::string& digest : digests) {
     Pin(digest);
