@@ -197,6 +197,8 @@ void AddSpec(CLI::App* command, SpecArguments* spec, const std::string& names = 
       ->take_all()
       ->allow_extra_args(false);
   AddGates(command, &spec->gates, "The job fails unless its recipe is so good; may be repeated");
+  command->add_flag("--upload", spec->upload,
+                    "Upload the local model and texts: the workers need not see them");
   command->footer(kSpecFooter);
 }
 

@@ -1,22 +1,18 @@
 #include "client/download.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <memory>
-#include <optional>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/text.h"
 #include "common/descriptor.h"
 #include "common/file.h"
+#include "common/part_file.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 
@@ -29,6 +25,12 @@ constexpr size_t kMaxFileNameBytes = 200;  // leaves room for `.part` in a file 
 // What the local disk says is never about the service: one code for all of it.
 absl::Status LocalError(int error_number, absl::string_view action, const std::string& path) {
   return absl::FailedPreconditionError(SystemError(error_number, action, path).message());
+}
+
+// The same of a status.
+absl::Status Local(const absl::Status& status) {
+  if (status.ok() || absl::IsAborted(status)) return status;
+  return absl::FailedPreconditionError(status.message());
 }
 
 // Feeds a file from its present position to its end into `sha` and returns how much that was.
@@ -44,71 +46,6 @@ absl::StatusOr<int64_t> DigestRest(int fd, const std::string& path, Sha256* sha)
     total += count;
   }
 }
-
-// The `.part` file of one download: locked while open, and digested as it grows.
-class PartFile {
- public:
-  static absl::StatusOr<std::unique_ptr<PartFile>> Open(const std::string& path,
-                                                        int64_t max_bytes) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (fd < 0) return LocalError(errno, "create", path);
-    auto part = std::unique_ptr<PartFile>(new PartFile(path, fd));
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      return absl::AbortedError(
-          absl::StrCat(path, " is being written by another download; wait for it to end"));
-    }
-    SASQ_ASSIGN_OR_RETURN(part->size_bytes_, DigestRest(fd, path, &*part->sha_));
-    if (part->size_bytes_ > max_bytes) SASQ_RETURN_IF_ERROR(part->Restart());
-    return part;
-  }
-
-  int64_t size_bytes() const { return size_bytes_; }
-
-  absl::Status Append(absl::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return LocalError(errno, "write", path_);
-      sha_->Update(bytes.substr(0, static_cast<size_t>(written)));
-      size_bytes_ += written;
-      bytes.remove_prefix(static_cast<size_t>(written));
-    }
-    return absl::OkStatus();
-  }
-
-  // Throws away what is there.
-  absl::Status Restart() {
-    if (::ftruncate(file_.get(), 0) != 0 || ::lseek(file_.get(), 0, SEEK_SET) != 0) {
-      return LocalError(errno, "truncate", path_);
-    }
-    sha_.emplace();
-    size_bytes_ = 0;
-    return absl::OkStatus();
-  }
-
-  // Of all bytes. Call once after the last Append or Restart.
-  std::string FinishDigest() { return sha_->FinishHex(); }
-
-  absl::Status MoveTo(const std::string& target) {
-    if (::fsync(file_.get()) != 0) return LocalError(errno, "sync", path_);
-    if (::rename(path_.c_str(), target.c_str()) != 0) return LocalError(errno, "rename to", target);
-    const std::filesystem::path parent = std::filesystem::path(target).parent_path();
-    const std::string folder = parent.empty() ? "." : parent.string();
-    const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (opened.get() < 0 || ::fsync(opened.get()) != 0) return LocalError(errno, "sync", folder);
-    return absl::OkStatus();
-  }
-
-  void Remove() { ::unlink(path_.c_str()); }
-
- private:
-  PartFile(std::string path, int fd) : path_(std::move(path)), file_(fd) { sha_.emplace(); }
-
-  const std::string path_;
-  const Descriptor file_;
-  int64_t size_bytes_ = 0;
-  std::optional<Sha256> sha_;
-};
 
 // Appends what the service has from the part's size on until the part is whole.
 absl::Status Fetch(ServiceClient& client, const v1::Blob& blob, PartFile& part,
@@ -128,7 +65,7 @@ absl::Status Fetch(ServiceClient& client, const v1::Blob& blob, PartFile& part,
                 " from ", response.offset(), ", want at most ", left, " from ", part.size_bytes(),
                 "; try again, and tell its operator if it stays"));
           }
-          SASQ_RETURN_IF_ERROR(part.Append(response.data()));
+          SASQ_RETURN_IF_ERROR(Local(part.Append(response.data())));
           on_bytes(part.size_bytes());
           return absl::OkStatus();
         });
@@ -179,16 +116,20 @@ absl::StatusOr<LocalFile> CompareLocalFile(const std::string& path, const v1::Bl
 
 absl::Status DownloadFile(ServiceClient& client, const v1::Blob& blob, const std::string& path,
                           Reconnector& reconnector, absl::FunctionRef<void(int64_t)> on_bytes) {
-  SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<PartFile> part,
-                        PartFile::Open(path + ".part", blob.size_bytes()));
+  absl::StatusOr<std::unique_ptr<PartFile>> opened =
+      PartFile::Open(path + ".part", blob.size_bytes());
+  if (!opened.ok()) return Local(opened.status());
+  PartFile* const part = opened->get();
   bool was_resumed = part->size_bytes() > 0;
   while (true) {
     on_bytes(part->size_bytes());
     SASQ_RETURN_IF_ERROR(Fetch(client, blob, *part, reconnector, on_bytes));
-    if (part->FinishDigest() == blob.sha256()) return part->MoveTo(path);
+    const absl::StatusOr<std::string> digest = part->FinishDigest();
+    if (!digest.ok()) return Local(digest.status());
+    if (*digest == blob.sha256()) return Local(part->MoveTo(path));
     if (!was_resumed) break;
     was_resumed = false;  // the earlier part may have been of another blob: once more, from nothing
-    SASQ_RETURN_IF_ERROR(part->Restart());
+    SASQ_RETURN_IF_ERROR(Local(part->Restart()));
   }
   part->Remove();
   return absl::DataLossError(absl::StrCat("the bytes of ", blob.file_name(),

@@ -189,6 +189,34 @@ absl::StatusOr<v1::Artifact> ServiceClient::GetArtifact(const std::string& name)
   return std::move(*response.mutable_artifact());
 }
 
+absl::StatusOr<v1::FindMissingBlobsResponse> ServiceClient::FindMissingBlobs(
+    const v1::FindMissingBlobsRequest& request) {
+  return Ask(*this, options_.call_timeout, impl_->artifacts,
+             &v1::ArtifactService::Stub::FindMissingBlobs, request);
+}
+
+absl::Status ServiceClient::UploadBlob(const v1::UploadStart& start,
+                                       absl::FunctionRef<absl::StatusOr<std::string>()> next) {
+  Call call(interrupt_, absl::InfiniteFuture());
+  v1::UploadBlobResponse response;
+  const auto writer = impl_->artifacts.UploadBlob(call.context(), &response);
+  v1::UploadBlobRequest request;
+  *request.mutable_start() = start;
+  absl::Status read;
+  while (writer->Write(request)) {
+    request.Clear();
+    absl::StatusOr<std::string> piece = next();
+    read = piece.status();
+    if (!read.ok() || piece->empty()) break;
+    request.set_data(*std::move(piece));
+  }
+  if (!read.ok()) call.context()->TryCancel();
+  writer->WritesDone();
+  const grpc::Status wire = writer->Finish();
+  if (!read.ok()) return read;
+  return FromCall(wire, options_.endpoint, *interrupt_);
+}
+
 absl::Status ServiceClient::WatchJob(
     const v1::WatchJobRequest& request, absl::Time deadline,
     absl::FunctionRef<absl::Status(const v1::WatchJobResponse&)> take) {

@@ -43,6 +43,14 @@ class ServiceClient {
   // `name`: of an artifact or of a job.
   absl::StatusOr<v1::Artifact> GetArtifact(const std::string& name);
 
+  // Those of the blobs that the service lacks.
+  absl::StatusOr<v1::FindMissingBlobsResponse> FindMissingBlobs(
+      const v1::FindMissingBlobsRequest& request);
+  // Uploads a blob from `start` on: `next` gives its bytes piece by piece, at most 1 MiB each, and
+  // an empty one at the end. A status of `next` that is not OK ends the call and is returned.
+  absl::Status UploadBlob(const v1::UploadStart& start,
+                          absl::FunctionRef<absl::StatusOr<std::string>()> next);
+
   // Streams: `take` gets every message until the stream ends, and the stream's status is returned.
   // A status of `take` that is not OK ends the stream and is returned instead.
   absl::Status WatchJob(const v1::WatchJobRequest& request, absl::Time deadline,

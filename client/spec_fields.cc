@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -39,13 +40,15 @@ absl::StatusOr<Int> ParseInt(absl::string_view text) {
   return value;
 }
 
-// A local path, or nothing for another scheme.
-bool LocalPath(absl::string_view uri, std::string* path) {
+// A local path with the scheme that it gets, or nothing for a scheme that is not about local files.
+bool LocalPath(absl::string_view uri, absl::string_view* scheme, std::string* path) {
+  *scheme = "file:";
   if (!HasScheme(uri)) {
     *path = std::string(uri);
     return true;
   }
-  if (!absl::ConsumePrefix(&uri, "file:")) return false;
+  if (absl::StartsWith(uri, "upload:")) *scheme = "upload:";
+  if (!absl::ConsumePrefix(&uri, *scheme)) return false;
   absl::ConsumePrefix(&uri, "//");  // an empty host, as in file:///models
   *path = std::string(uri);
   return true;
@@ -53,10 +56,11 @@ bool LocalPath(absl::string_view uri, std::string* path) {
 
 std::string ResolveUri(const std::filesystem::path& base_folder, const std::string& uri) {
   std::string local;
-  if (uri.empty() || !LocalPath(uri, &local)) return uri;
+  absl::string_view scheme;
+  if (uri.empty() || !LocalPath(uri, &scheme, &local) || local.empty()) return uri;
   std::string path = (base_folder / local).lexically_normal().string();
   while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return "file:" + path;
+  return absl::StrCat(scheme, path);
 }
 
 }  // namespace
@@ -180,29 +184,31 @@ bool HasScheme(absl::string_view text) {
   return true;
 }
 
-void ResolveUris(const std::string& base_folder, v1::JobSpec* spec) {
-  const std::filesystem::path base(base_folder);
-  if (spec->has_model()) spec->mutable_model()->set_uri(ResolveUri(base, spec->model().uri()));
-  if (spec->has_training_text()) {
-    auto* text = spec->mutable_training_text();
-    text->set_uri(ResolveUri(base, text->uri()));
+void ForEachUri(v1::JobSpec* spec,
+                absl::FunctionRef<void(std::string* uri, bool is_uploaded)> change) {
+  const auto change_text = [&](v1::TextSource* text) {
+    change(text->mutable_uri(), text->has_file());
+  };
+  if (spec->has_model()) {
+    change(spec->mutable_model()->mutable_uri(), spec->model().files_size() > 0);
   }
-  if (spec->has_evaluation_text()) {
-    auto* text = spec->mutable_evaluation_text();
-    text->set_uri(ResolveUri(base, text->uri()));
-  }
+  if (spec->has_training_text()) change_text(spec->mutable_training_text());
+  if (spec->has_evaluation_text()) change_text(spec->mutable_evaluation_text());
   if (!spec->has_evaluation()) return;
   v1::EvaluationOptions& evaluation = *spec->mutable_evaluation();
   for (auto* list : {evaluation.mutable_other_texts(), evaluation.mutable_tasks()}) {
     for (v1::NamedText& named : *list) {
-      if (!named.has_text()) continue;
-      named.mutable_text()->set_uri(ResolveUri(base, named.text().uri()));
+      if (named.has_text()) change_text(named.mutable_text());
     }
   }
-  if (evaluation.has_prompts()) {
-    auto* prompts = evaluation.mutable_prompts();
-    prompts->set_uri(ResolveUri(base, prompts->uri()));
-  }
+  if (evaluation.has_prompts()) change_text(evaluation.mutable_prompts());
+}
+
+void ResolveUris(const std::string& base_folder, v1::JobSpec* spec) {
+  const std::filesystem::path base(base_folder);
+  ForEachUri(spec, [&base](std::string* uri, bool is_uploaded) {
+    if (!is_uploaded) *uri = ResolveUri(base, *uri);
+  });
 }
 
 }  // namespace sasq

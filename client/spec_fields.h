@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "sasq/v1/job_spec.pb.h"
@@ -36,9 +37,15 @@ absl::Status ParseRecipe(absl::string_view text, v1::Recipe* recipe);
 absl::Status ParseNamedText(absl::string_view text, v1::NamedText* named);
 
 // Writes the URIs of a spec in the form that the service wants: a path, or `file:` and a
-// path, becomes `file:` and the absolute path, relative ones starting at `base_folder`; other
-// schemes stay.
+// path, becomes `file:` and the absolute path, relative ones starting at `base_folder`. The same
+// with `upload:` where the spec has no uploaded files yet: what is to be uploaded. Other schemes
+// stay.
 void ResolveUris(const std::string& base_folder, v1::JobSpec* spec);
+
+// Calls `change` for the model's URI and for that of every text that is there, each with whether
+// the spec has its uploaded files.
+void ForEachUri(v1::JobSpec* spec,
+                absl::FunctionRef<void(std::string* uri, bool is_uploaded)> change);
 
 // Whether `text` begins with a URI scheme.
 bool HasScheme(absl::string_view text);

@@ -7,6 +7,7 @@
 #include "client/gate_flags.h"
 #include "client/spec_fields.h"
 #include "client/spec_file.h"
+#include "client/spec_uploads.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
 
@@ -14,11 +15,18 @@ namespace sasq {
 namespace {
 
 constexpr SpecFlag kSpecFlags[] = {
-    {"--model", "model.uri", "DIR", "Hugging Face folder of the model, as the worker sees it"},
+    {"--model", "model.uri", "SOURCE",
+     "Hugging Face folder of the model as the worker sees it, hf:ORG/NAME@REV, s3://BUCKET/PREFIX, "
+     "or "
+     "upload:DIR"},
     {"--train-text", "training_text.uri", "FILE", "UTF-8 text to calibrate and train on"},
-    {"--train-layout", "training_text.layout", "LAYOUT", "plain (default) or wikitext-rows"},
+    {"--train-layout", "training_text.layout", "LAYOUT",
+     "plain (default), wikitext-rows or json-lines"},
+    {"--train-json-field", "training_text.json_field", "FIELD", "Of json-lines (default: text)"},
     {"--eval-text", "evaluation_text.uri", "FILE", "UTF-8 text to measure perplexity on"},
-    {"--eval-layout", "evaluation_text.layout", "LAYOUT", "plain (default) or wikitext-rows"},
+    {"--eval-layout", "evaluation_text.layout", "LAYOUT",
+     "plain (default), wikitext-rows or json-lines"},
+    {"--eval-json-field", "evaluation_text.json_field", "FIELD", "Of json-lines (default: text)"},
     {"--name", "display_name", "TEXT", "A name for people"},
     {"--preset", "recipe.preset", "PRESET",
      "A recipe that is known to work: sasq_serve or sasq_max"},
@@ -118,6 +126,7 @@ absl::StatusOr<v1::JobSpec> BuildSpec(const SpecArguments& arguments) {
   const std::filesystem::path folder = std::filesystem::current_path(error);
   if (error) return absl::InvalidArgumentError("the working folder is gone; change to another");
   ResolveUris(folder.string(), &spec);
+  if (arguments.upload) MarkForUpload(&spec);
   return spec;
 }
 

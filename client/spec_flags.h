@@ -33,6 +33,7 @@ struct SpecArguments {
   std::vector<std::string> tasks;             // the same
   std::vector<std::string> gates;             // as ParseGate reads them
   bool compare = false;                       // a comparison: the job's kind
+  bool upload = false;                        // every local model and text is uploaded
 };
 
 // The file, if there is one, with the flags laid over it. Lists on the command line replace those

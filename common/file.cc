@@ -43,13 +43,6 @@ absl::Status WriteAndSync(const std::string& path, absl::string_view content) {
   return absl::OkStatus();
 }
 
-absl::Status SyncFolder(const std::string& path) {
-  Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0) return SystemError(errno, "open folder", path);
-  if (::fsync(folder.get()) != 0) return SystemError(errno, "sync folder", path);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status SystemError(int error_number, absl::string_view action, absl::string_view path) {
@@ -106,6 +99,13 @@ absl::Status WriteFileDurably(const std::string& path, absl::string_view content
   }
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   return SyncFolder(parent.empty() ? "." : parent.string());
+}
+
+absl::Status SyncFolder(const std::string& path) {
+  Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0) return SystemError(errno, "open folder", path);
+  if (::fsync(folder.get()) != 0) return SystemError(errno, "sync folder", path);
+  return absl::OkStatus();
 }
 
 absl::Status MakeFolders(const std::string& path) {

@@ -23,6 +23,9 @@ absl::Status WriteFileDurably(const std::string& path, absl::string_view content
 // Makes a folder and its parents.
 absl::Status MakeFolders(const std::string& path);
 
+// Makes what was renamed into a folder last through a crash.
+absl::Status SyncFolder(const std::string& path);
+
 // A status for the system error `error_number` (errno) met while doing `action` to `path`.
 absl::Status SystemError(int error_number, absl::string_view action, absl::string_view path);
 

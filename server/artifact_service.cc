@@ -10,6 +10,7 @@
 #include "server/pulled_stream.h"
 #include "server/rpc_run.h"
 #include "server/server_status.h"
+#include "server/upload_stream.h"
 
 namespace sasq {
 namespace {
@@ -80,6 +81,20 @@ grpc::ServerUnaryReactor* ArtifactServiceImpl::GetArtifact(grpc::CallbackServerC
 grpc::ServerWriteReactor<v1::DownloadBlobResponse>* ArtifactServiceImpl::DownloadBlob(
     grpc::CallbackServerContext* context, const v1::DownloadBlobRequest* request) {
   return std::make_shared<BlobStream>(coordinator_, executor_, metrics_, *request)->Start();
+}
+
+grpc::ServerUnaryReactor* ArtifactServiceImpl::FindMissingBlobs(
+    grpc::CallbackServerContext* context, const v1::FindMissingBlobsRequest* request,
+    v1::FindMissingBlobsResponse* response) {
+  return RunUnary(context, executor_, [this, request, response]() -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(*response, coordinator_.FindMissingBlobs(*request));
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerReadReactor<v1::UploadBlobRequest>* ArtifactServiceImpl::UploadBlob(
+    grpc::CallbackServerContext*, v1::UploadBlobResponse*) {
+  return UploadStream::Start(coordinator_, executor_);
 }
 
 }  // namespace sasq

@@ -20,6 +20,11 @@ class ArtifactServiceImpl final : public v1::ArtifactService::CallbackService {
                                         v1::GetArtifactResponse* response) override;
   grpc::ServerWriteReactor<v1::DownloadBlobResponse>* DownloadBlob(
       grpc::CallbackServerContext* context, const v1::DownloadBlobRequest* request) override;
+  grpc::ServerUnaryReactor* FindMissingBlobs(grpc::CallbackServerContext* context,
+                                             const v1::FindMissingBlobsRequest* request,
+                                             v1::FindMissingBlobsResponse* response) override;
+  grpc::ServerReadReactor<v1::UploadBlobRequest>* UploadBlob(
+      grpc::CallbackServerContext* context, v1::UploadBlobResponse* response) override;
 
  private:
   Coordinator& coordinator_;

@@ -1,11 +1,15 @@
 #include "server/blob_keeper.h"
 
+#include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "server/spec_uploads.h"
 
 namespace sasq {
 
@@ -57,6 +61,84 @@ void BlobKeeper::Release(const Held& held) {
     digests.push_back(blob.sha256());
   }
   RemoveUnreferenced(digests);
+}
+
+absl::Status BlobKeeper::HoldUploads(const v1::JobSpec& spec, Held& held) {
+  for (const v1::UploadedFile* file : UploadsOf(spec)) {
+    held.blobs.emplace_back().set_sha256(file->sha256());
+    Pin(file->sha256());
+    const std::optional<int64_t> size_bytes = blobs_.SizeOf(file->sha256());
+    if (!size_bytes.has_value()) {
+      return WithReason(absl::FailedPreconditionError(
+                            absl::StrCat("the file ", file->path(), " (", file->sha256(),
+                                         ") is not there; upload it, then submit again")),
+                        "BLOB_MISSING");
+    }
+    if (*size_bytes != file->size_bytes()) {
+      return FieldViolationsStatus(
+          {{"spec", absl::StrCat("says that ", file->path(), " has ", file->size_bytes(),
+                                 " bytes, but it has ", *size_bytes)}},
+          "INVALID_SPEC");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
+    const std::vector<std::string>& digests, absl::Time now) {
+  std::vector<std::string> present;
+  for (const std::string& digest : digests) {
+    if (blobs_.SizeOf(digest).has_value()) present.push_back(digest);
+  }
+  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads(present, now));
+  // What is still there now stays: a removal that began before was waited for.
+  std::vector<v1::MissingBlob> missing;
+  for (const std::string& digest : digests) {
+    Pin(digest);
+    const bool is_there = blobs_.SizeOf(digest).has_value();
+    Unpin(digest);
+    if (is_there) continue;
+    v1::MissingBlob& blob = missing.emplace_back();
+    blob.set_sha256(digest);
+    blob.set_received_bytes(blobs_.UploadedBytes(digest));
+  }
+  return missing;
+}
+
+absl::StatusOr<std::unique_ptr<BlobUpload>> BlobKeeper::BeginUpload(const std::string& sha256,
+                                                                    int64_t size_bytes,
+                                                                    absl::Time now) {
+  SASQ_ASSIGN_OR_RETURN(const std::vector<v1::MissingBlob> missing, FindMissing({sha256}, now));
+  if (missing.empty()) return nullptr;
+  const int64_t needed = size_bytes - missing.front().received_bytes();
+  if (blobs_.size_bytes() + needed > options_.max_blob_bytes) {
+    return WithReason(
+        absl::ResourceExhaustedError(absl::StrCat(
+            "the service keeps ", blobs_.size_bytes(), " bytes and may keep ",
+            options_.max_blob_bytes, ", ", needed,
+            " more do not fit; delete jobs, or ask its operator for a larger --max_blob_bytes")),
+        "STORAGE_FULL");
+  }
+  return blobs_.BeginUpload(sha256, size_bytes);
+}
+
+absl::Status BlobKeeper::FinishUpload(const std::string& sha256, BlobUpload& upload,
+                                      absl::Time now) {
+  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads({sha256}, now));
+  Pin(sha256);
+  const Stopwatch stopwatch;
+  const absl::Status status = upload.Finish();
+  metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
+  Unpin(sha256);
+  metrics_.SetBlobBytes(blobs_.size_bytes());
+  return status;
+}
+
+absl::Status BlobKeeper::RemoveExpiredUploads(absl::Time now) {
+  const absl::Time oldest = now - options_.upload_retention;
+  SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> expired, jobs_.ExpireUploads(oldest));
+  RemoveUnreferenced(expired);
+  return blobs_.RemoveUploads(oldest);
 }
 
 absl::Status BlobKeeper::RemoveIfUnreferenced(const std::string& digest) {

@@ -1,5 +1,5 @@
-// Keeps blobs and references to them in step: a blob that is being published is never removed, and
-// one that no artifact refers to does not stay.
+// Keeps blobs and references to them in step: a blob that is being published or uploaded is never
+// removed, and one that nothing refers to does not stay.
 #ifndef SASQ_SERVER_BLOB_KEEPER_H_
 #define SASQ_SERVER_BLOB_KEEPER_H_
 
@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "common/mutex.h"
 #include "sasq/dispatch/v1/dispatch_service.pb.h"
 #include "sasq/v1/artifact_service.pb.h"
@@ -24,8 +25,17 @@ namespace sasq {
 // Thread-safe. Its arguments outlive it.
 class BlobKeeper {
  public:
+  struct Options {
+    // How long an upload stays that no job uses, and one that broke off.
+    absl::Duration upload_retention = absl::Hours(24);
+    // Uploads are refused that would make all blobs together larger.
+    int64_t max_blob_bytes = int64_t{200} << 30;
+  };
+
   BlobKeeper(BlobStore& blobs, JobStore& jobs, ServerMetrics& metrics)
-      : blobs_(blobs), jobs_(jobs), metrics_(metrics) {}
+      : BlobKeeper(blobs, jobs, metrics, Options()) {}
+  BlobKeeper(BlobStore& blobs, JobStore& jobs, ServerMetrics& metrics, Options options)
+      : options_(options), blobs_(blobs), jobs_(jobs), metrics_(metrics) {}
 
   // Blobs that stay until Release, referenced or not.
   struct Held {
@@ -38,11 +48,28 @@ class BlobKeeper {
   // Lets go, and removes the blobs that did not become part of an artifact.
   void Release(const Held& held);
 
-  // Removes those of the blobs that no artifact refers to. What cannot be removed is logged and
+  // Holds the uploaded files of a spec, so that a job can be made of them. FAILED_PRECONDITION
+  // (BLOB_MISSING) names the first one that is not there; INVALID_ARGUMENT (INVALID_SPEC) one whose
+  // size is another.
+  absl::Status HoldUploads(const v1::JobSpec& spec, Held& held);
+
+  // Those of the blobs that are not there. The others stay for upload_retention from `now` on.
+  absl::StatusOr<std::vector<v1::MissingBlob>> FindMissing(const std::vector<std::string>& digests,
+                                                           absl::Time now);
+  // Begins an upload; null if the blob is there, which then stays as FindMissing says.
+  // RESOURCE_EXHAUSTED (STORAGE_FULL) beyond max_blob_bytes, else as BlobStore::BeginUpload.
+  absl::StatusOr<std::unique_ptr<BlobUpload>> BeginUpload(const std::string& sha256,
+                                                          int64_t size_bytes, absl::Time now);
+  // All bytes are there: makes it a blob that stays for upload_retention.
+  absl::Status FinishUpload(const std::string& sha256, BlobUpload& upload, absl::Time now);
+  // Removes uploads whose time is over.
+  absl::Status RemoveExpiredUploads(absl::Time now);
+
+  // Removes those of the blobs that nothing refers to. What cannot be removed is logged and
   // goes at the next start.
   void RemoveUnreferenced(const std::vector<std::string>& digests) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Removes every blob that no artifact refers to: what a crash left.
+  // Removes every blob that nothing refers to: what a crash left.
   absl::Status RemoveOrphans();
 
   absl::StatusOr<std::unique_ptr<const BlobReader>> Open(absl::string_view sha256);
@@ -56,6 +83,7 @@ class BlobKeeper {
   void EndRemoval(const std::string& digest) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status RemoveIfUnreferenced(const std::string& digest);
 
+  const Options options_;
   BlobStore& blobs_;
   JobStore& jobs_;
   ServerMetrics& metrics_;

@@ -23,6 +23,8 @@ constexpr int kDefaultPageSize = 50;
 constexpr int kMaxPageSize = 1000;
 // A page stays well under the 4 MiB that clients take by default.
 constexpr size_t kMaxPageBytes = 2 << 20;
+constexpr int kMaxDigests = 4096;
+constexpr char kWantedDigest[] = "is not 64 lower-case hexadecimal digits";
 
 absl::Status CheckRequestId(const std::string& request_id) {
   if (request_id.size() > kMaxRequestIdBytes) {
@@ -70,16 +72,24 @@ absl::Status CheckCancellable(const v1::Job& job) {
 absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const v1::SubmitJobRequest& request) {
   SASQ_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   SASQ_ASSIGN_OR_RETURN(v1::JobSpec spec, CompleteSpec(request.spec()));
+  SASQ_RETURN_IF_ERROR(FieldViolationsStatus(sources_.Check(spec), "INVALID_SPEC"));
   const double speed = parts_.workers.BestFlopsPerSecond(spec.device_kind(), parts_.clock.Now());
-  SASQ_ASSIGN_OR_RETURN(v1::Plan plan, MakePlan(spec, speed));
+  SASQ_ASSIGN_OR_RETURN(v1::Plan plan, MakePlan(spec, speed, sources_));
   v1::SubmitJobResponse response;
   if (request.validate_only()) {
     *response.mutable_job()->mutable_spec() = std::move(spec);
     *response.mutable_plan() = std::move(plan);
     return response;
   }
-  SASQ_ASSIGN_OR_RETURN(const JobRecord record, InsertJob(std::move(spec), request.request_id()));
-  *response.mutable_job() = ReaderView(parts_, record);
+  BlobKeeper::Held uploads;
+  const auto insert = [&]() -> absl::StatusOr<JobRecord> {
+    SASQ_RETURN_IF_ERROR(parts_.blobs.HoldUploads(spec, uploads));
+    return InsertJob(std::move(spec), request.request_id());
+  };
+  const absl::StatusOr<JobRecord> record = insert();
+  parts_.blobs.Release(uploads);
+  if (!record.ok()) return record.status();
+  *response.mutable_job() = ReaderView(parts_, *record);
   return response;
 }
 
@@ -214,10 +224,56 @@ absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(absl::string_view name) {
 
 absl::StatusOr<std::unique_ptr<const BlobReader>> Coordinator::OpenBlob(absl::string_view sha256) {
   if (!IsSha256Hex(sha256)) {
-    return FieldViolationsStatus({{"sha256", "is not 64 lower-case hexadecimal digits"}},
-                                 "INVALID_DIGEST");
+    return FieldViolationsStatus({{"sha256", kWantedDigest}}, "INVALID_DIGEST");
   }
   return parts_.blobs.Open(sha256);
+}
+
+absl::StatusOr<v1::FindMissingBlobsResponse> Coordinator::FindMissingBlobs(
+    const v1::FindMissingBlobsRequest& request) {
+  if (request.sha256_size() > kMaxDigests) {
+    return FieldViolationsStatus({{"sha256", absl::StrCat("has ", request.sha256_size(),
+                                                          " entries, want at most ", kMaxDigests)}},
+                                 "INVALID_REQUEST");
+  }
+  std::vector<FieldViolation> violations;
+  for (int i = 0; i < request.sha256_size(); ++i) {
+    if (IsSha256Hex(request.sha256(i))) continue;
+    violations.push_back({absl::StrCat("sha256[", i, "]"), kWantedDigest});
+  }
+  SASQ_RETURN_IF_ERROR(FieldViolationsStatus(violations, "INVALID_DIGEST"));
+  const std::vector<std::string> digests(request.sha256().begin(), request.sha256().end());
+  SASQ_ASSIGN_OR_RETURN(const std::vector<v1::MissingBlob> missing,
+                        parts_.blobs.FindMissing(digests, parts_.clock.Now()));
+  v1::FindMissingBlobsResponse response;
+  response.mutable_missing()->Assign(missing.begin(), missing.end());
+  return response;
+}
+
+absl::StatusOr<std::unique_ptr<BlobUpload>> Coordinator::BeginUpload(const v1::UploadStart& start) {
+  if (!IsSha256Hex(start.sha256())) {
+    return FieldViolationsStatus({{"start.sha256", kWantedDigest}}, "INVALID_DIGEST");
+  }
+  if (start.size_bytes() < 0 || start.size_bytes() > kMaxUploadBytes) {
+    return FieldViolationsStatus(
+        {{"start.size_bytes",
+          absl::StrCat("is ", start.size_bytes(), ", want 0..", kMaxUploadBytes)}},
+        "INVALID_REQUEST");
+  }
+  SASQ_ASSIGN_OR_RETURN(
+      std::unique_ptr<BlobUpload> upload,
+      parts_.blobs.BeginUpload(start.sha256(), start.size_bytes(), parts_.clock.Now()));
+  if (upload != nullptr && upload->size_bytes() != start.offset()) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                          "start.offset is ", start.offset(), ", want ", upload->size_bytes(),
+                          ", which is how much is there; ask FindMissingBlobs and go on")),
+                      "OFFSET_MISMATCH");
+  }
+  return upload;
+}
+
+absl::Status Coordinator::FinishUpload(const v1::UploadStart& start, BlobUpload& upload) {
+  return parts_.blobs.FinishUpload(start.sha256(), upload, parts_.clock.Now());
 }
 
 }  // namespace sasq

@@ -13,13 +13,15 @@
 #include "sasq/v1/artifact_service.pb.h"
 #include "sasq/v1/quantization_service.pb.h"
 #include "server/coordinator_parts.h"
+#include "server/spec_sources.h"
 
 namespace sasq {
 
 // Blocks on the stores: call it from an executor. Thread-safe.
 class Coordinator {
  public:
-  explicit Coordinator(const CoordinatorParts& parts) : parts_(parts) {}
+  explicit Coordinator(const CoordinatorParts& parts)
+      : parts_(parts), sources_(parts.roots, &parts.blobs) {}
 
   absl::StatusOr<v1::SubmitJobResponse> SubmitJob(const v1::SubmitJobRequest& request);
   absl::StatusOr<v1::Job> GetJob(absl::string_view name);
@@ -33,11 +35,18 @@ class Coordinator {
 
   absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view name);
   absl::StatusOr<std::unique_ptr<const BlobReader>> OpenBlob(absl::string_view sha256);
+  absl::StatusOr<v1::FindMissingBlobsResponse> FindMissingBlobs(
+      const v1::FindMissingBlobsRequest& request);
+  // Null if the blob is there already.
+  absl::StatusOr<std::unique_ptr<BlobUpload>> BeginUpload(const v1::UploadStart& start);
+  absl::Status FinishUpload(const v1::UploadStart& start, BlobUpload& upload);
 
  private:
+  // Of a spec whose uploaded files are held.
   absl::StatusOr<JobRecord> InsertJob(v1::JobSpec spec, const std::string& request_id);
 
   const CoordinatorParts parts_;
+  const SpecSources sources_;
 };
 
 }  // namespace sasq

@@ -3,6 +3,7 @@
 #define SASQ_SERVER_COORDINATOR_PARTS_H_
 
 #include "common/clock.h"
+#include "quant/source/allowed_roots.h"
 #include "sasq/v1/job.pb.h"
 #include "server/blob_keeper.h"
 #include "server/job_events.h"
@@ -20,6 +21,7 @@ struct CoordinatorParts {
   WorkerRegistry& workers;
   JobEvents& events;
   ServerMetrics& metrics;
+  AllowedRoots roots = AllowedRoots();  // of `file:` sources
 };
 
 // The job as a reader sees it: with the reason why it waits.

@@ -1,13 +1,10 @@
 #include "server/field_checker.h"
 
-#include "absl/strings/match.h"
-#include "absl/strings/strip.h"
 #include "server/text_rules.h"
 
 namespace sasq {
 namespace {
 
-constexpr absl::string_view kFileScheme = "file:";
 constexpr size_t kMaxUriBytes = 4096;
 
 }  // namespace
@@ -20,20 +17,16 @@ void FieldChecker::Text(absl::string_view field, absl::string_view text, size_t 
   }
 }
 
-void FieldChecker::Uri(absl::string_view field, absl::string_view uri) {
+void FieldChecker::Uri(absl::string_view field, absl::string_view uri, SourceKind kind) {
   if (uri.empty()) {
-    Add(field, "is required; want `file:` and an absolute path");
+    Add(field, "is required; want `file:` and an absolute path, `hf:`, `s3://` or `upload:`");
     return;
   }
   const size_t before = violations_.size();
   Text(field, uri, kMaxUriBytes);
   if (violations_.size() != before) return;
-  absl::string_view path = uri;
-  if (!absl::ConsumePrefix(&path, kFileScheme) || !absl::StartsWith(path, "/")) {
-    Add(field, absl::StrCat("is \"", uri,
-                            "\", want `file:` and an absolute path, such as "
-                            "`file:/data/model`"));
-  }
+  const absl::StatusOr<SourceUri> parsed = ParseSourceUri(uri, kind);
+  if (!parsed.ok()) Add(field, parsed.status().message());
 }
 
 }  // namespace sasq

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/rpc_status.h"
+#include "quant/source/source_uri.h"
 
 namespace sasq {
 
@@ -43,8 +44,8 @@ class FieldChecker {
   // At most `max_bytes` of UTF-8 without control characters.
   void Text(absl::string_view field, absl::string_view text, size_t max_bytes);
 
-  // `file:` and an absolute path.
-  void Uri(absl::string_view field, absl::string_view uri);
+  // A source in one of the forms of ParseSourceUri.
+  void Uri(absl::string_view field, absl::string_view uri, SourceKind kind);
 
  private:
   std::vector<FieldViolation> violations_;

@@ -10,9 +10,11 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/part_file.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
@@ -21,6 +23,8 @@ namespace sasq {
 namespace {
 
 constexpr int64_t kDigestPieceBytes = 1 << 20;
+constexpr int64_t kCheckedOnceBytes = 64 << 20;
+constexpr absl::string_view kUploadSuffix = ".part";
 
 // The reason that the contract of BlobStore promises.
 absl::Status StoreError(absl::Status status) {
@@ -68,11 +72,56 @@ absl::StatusOr<std::string> DigestOf(const BlobReader& reader) {
   return digest.FinishHex();
 }
 
+int64_t SizeOrZero(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 ? info.st_size : 0;
+}
+
 }  // namespace
+
+class FolderBlobStore::Upload final : public BlobUpload {
+ public:
+  Upload(FolderBlobStore& store, std::string sha256, std::unique_ptr<PartFile> part)
+      : store_(store), sha256_(std::move(sha256)), part_(std::move(part)) {}
+
+  int64_t size_bytes() const override { return part_->size_bytes(); }
+
+  absl::Status Append(absl::string_view bytes) override {
+    const int64_t before = part_->size_bytes();
+    absl::Status status = part_->Append(bytes);
+    store_.size_bytes_ += part_->size_bytes() - before;
+    return status.ok() ? status : StoreError(std::move(status));
+  }
+
+  absl::Status Finish() override {
+    absl::StatusOr<std::string> digest = part_->FinishDigest();
+    if (!digest.ok()) return StoreError(digest.status());
+    if (*digest != sha256_) {
+      store_.size_bytes_ -= part_->size_bytes();
+      part_->Remove();
+      return FieldViolationsStatus(
+          {{"data", absl::StrCat("has the digest ", *digest, ", want ", sha256_,
+                                 "; it was dropped. Did the file change?")}},
+          "DIGEST_MISMATCH");
+    }
+    const std::string path = store_.PathOf(sha256_);
+    absl::Status status = MakeFolders(std::filesystem::path(path).parent_path().string());
+    const int64_t replaced = SizeOrZero(path);
+    if (status.ok()) status = part_->MoveTo(path);
+    if (!status.ok()) return StoreError(std::move(status));
+    store_.size_bytes_ -= replaced;
+    return absl::OkStatus();
+  }
+
+ private:
+  FolderBlobStore& store_;
+  const std::string sha256_;
+  const std::unique_ptr<PartFile> part_;
+};
 
 absl::StatusOr<std::unique_ptr<FolderBlobStore>> FolderBlobStore::Create(
     const std::string& folder) {
-  SASQ_RETURN_IF_ERROR(MakeFolders(folder));
+  SASQ_RETURN_IF_ERROR(MakeFolders(folder + "/uploads"));
   std::unique_ptr<FolderBlobStore> store(new FolderBlobStore(folder));
   std::error_code error;
   std::filesystem::recursive_directory_iterator entry(folder, error);
@@ -80,7 +129,7 @@ absl::StatusOr<std::unique_ptr<FolderBlobStore>> FolderBlobStore::Create(
        entry.increment(error)) {
     if (!entry->is_regular_file(error)) continue;
     const std::string name = entry->path().filename().string();
-    if (IsSha256Hex(name)) {
+    if (IsSha256Hex(name) || absl::EndsWith(name, kUploadSuffix)) {
       store->size_bytes_ += static_cast<int64_t>(entry->file_size(error));
     } else if (name.find(".tmp-") != std::string::npos) {
       LogInfo("blob_leftover_removed", {{"path", entry->path().string()}});
@@ -93,6 +142,10 @@ absl::StatusOr<std::unique_ptr<FolderBlobStore>> FolderBlobStore::Create(
 
 std::string FolderBlobStore::PathOf(absl::string_view sha256) const {
   return absl::StrCat(folder_, "/", sha256.substr(0, 2), "/", sha256);
+}
+
+std::string FolderBlobStore::UploadPathOf(absl::string_view sha256) const {
+  return absl::StrCat(folder_, "/uploads/", sha256, kUploadSuffix);
 }
 
 absl::StatusOr<std::string> FolderBlobStore::Put(absl::string_view content) {
@@ -128,6 +181,12 @@ absl::StatusOr<std::unique_ptr<const BlobReader>> FolderBlobStore::Open(absl::st
     return StoreError(SystemError(error_number, "stat", path));
   }
   auto reader = std::make_unique<const FileReader>(fd, info.st_size, path);
+  const FileStamp stamp = {info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino};
+  if (info.st_size >= kCheckedOnceBytes) {
+    MutexLock lock(&mutex_);
+    const auto found = checked_.find(std::string(sha256));
+    if (found != checked_.end() && found->second == stamp) return reader;
+  }
   SASQ_ASSIGN_OR_RETURN(const std::string digest, DigestOf(*reader));
   if (digest != sha256) {
     return WithReason(absl::DataLossError(
@@ -137,7 +196,54 @@ absl::StatusOr<std::unique_ptr<const BlobReader>> FolderBlobStore::Open(absl::st
                                        digest, "; restore it from a backup, or run the job again")),
                       "BLOB_DAMAGED");
   }
+  if (info.st_size >= kCheckedOnceBytes) {
+    MutexLock lock(&mutex_);
+    checked_[std::string(sha256)] = stamp;
+  }
   return reader;
+}
+
+std::optional<int64_t> FolderBlobStore::SizeOf(absl::string_view sha256) {
+  struct stat info;
+  if (::stat(PathOf(sha256).c_str(), &info) != 0) return std::nullopt;
+  return info.st_size;
+}
+
+int64_t FolderBlobStore::UploadedBytes(absl::string_view sha256) {
+  return SizeOrZero(UploadPathOf(sha256));
+}
+
+absl::StatusOr<std::unique_ptr<BlobUpload>> FolderBlobStore::BeginUpload(absl::string_view sha256,
+                                                                         int64_t size_bytes) {
+  const std::string path = UploadPathOf(sha256);
+  const int64_t before = SizeOrZero(path);
+  absl::StatusOr<std::unique_ptr<PartFile>> part = PartFile::Open(path, size_bytes);
+  if (absl::IsAborted(part.status())) {
+    return WithReason(
+        absl::UnavailableError(absl::StrCat("another call uploads ", sha256, "; try again")),
+        "UPLOAD_IN_PROGRESS");
+  }
+  if (!part.ok()) return StoreError(part.status());
+  size_bytes_ += (*part)->size_bytes() - before;
+  return std::make_unique<Upload>(*this, std::string(sha256), *std::move(part));
+}
+
+absl::Status FolderBlobStore::RemoveUploads(absl::Time time) {
+  std::error_code error;
+  std::filesystem::directory_iterator entry(folder_ + "/uploads", error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string path = entry->path().string();
+    struct stat info;
+    if (::stat(path.c_str(), &info) != 0 || absl::TimeFromTimespec(info.st_mtim) >= time) continue;
+    // Nobody else writes it while it is open here.
+    const absl::StatusOr<std::unique_ptr<PartFile>> part = PartFile::Open(path, info.st_size);
+    if (!part.ok()) continue;
+    size_bytes_ -= (*part)->size_bytes();
+    (*part)->Remove();
+    LogInfo("upload_expired", {{"path", path}});
+  }
+  if (error) return StoreError(SystemError(error.value(), "read folder", folder_));
+  return absl::OkStatus();
 }
 
 absl::Status FolderBlobStore::Delete(absl::string_view sha256) {
@@ -146,6 +252,8 @@ absl::Status FolderBlobStore::Delete(absl::string_view sha256) {
   if (::stat(path.c_str(), &info) != 0 && errno == ENOENT) return absl::OkStatus();
   if (::unlink(path.c_str()) != 0) return StoreError(SystemError(errno, "delete", path));
   size_bytes_ -= info.st_size;
+  MutexLock lock(&mutex_);
+  checked_.erase(std::string(sha256));
   return absl::OkStatus();
 }
 

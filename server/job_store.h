@@ -84,11 +84,19 @@ class JobStore {
   virtual absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view id) = 0;
 
   // Deletes a job with its log, checkpoint and artifact if `check` agrees. Returns the digests of
-  // blobs that no artifact refers to any more.
+  // blobs that nothing refers to any more.
   virtual absl::StatusOr<std::vector<std::string>> Delete(
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) = 0;
 
-  // Whether an artifact refers to the blob.
+  // Notes that blobs were uploaded, or asked for, at `time`: they count as referred to until
+  // ExpireUploads forgets that.
+  virtual absl::Status NoteUploads(const std::vector<std::string>& digests, absl::Time time) = 0;
+
+  // Forgets the uploads that were noted last before `time`, and returns their digests.
+  virtual absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) = 0;
+
+  // Whether an artifact, the spec of a job (an `upload:` source) or a noted upload refers to the
+  // blob.
   virtual absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) = 0;
 
   virtual absl::StatusOr<JobStats> Stats() = 0;

@@ -52,6 +52,12 @@ class MeteredJobStore final : public JobStore {
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) override {
     return Meter("delete", [&] { return inner_.Delete(id, check); });
   }
+  absl::Status NoteUploads(const std::vector<std::string>& digests, absl::Time time) override {
+    return Meter("note_uploads", [&] { return inner_.NoteUploads(digests, time); });
+  }
+  absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) override {
+    return Meter("expire_uploads", [&] { return inner_.ExpireUploads(time); });
+  }
   absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override {
     return Meter("is_blob_referenced", [&] { return inner_.IsBlobReferenced(sha256); });
   }
@@ -64,8 +70,13 @@ class MeteredJobStore final : public JobStore {
   auto Meter(const std::string& name, Operation operation) -> decltype(operation()) {
     const Stopwatch stopwatch;
     auto result = operation();
-    metrics_.StoreOperation(name, absl::Seconds(stopwatch.Seconds()), result.status());
+    metrics_.StoreOperation(name, absl::Seconds(stopwatch.Seconds()), StatusOf(result));
     return result;
+  }
+  static absl::Status StatusOf(const absl::Status& status) { return status; }
+  template <typename T>
+  static absl::Status StatusOf(const absl::StatusOr<T>& result) {
+    return result.status();
   }
 
   JobStore& inner_;

@@ -1,14 +1,11 @@
 #include "server/plan.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "common/file.h"
 #include "common/rpc_status.h"
 #include "quant/format/flop_count.h"
 #include "quant/format/memory_estimate.h"
@@ -21,7 +18,6 @@
 namespace sasq {
 namespace {
 
-constexpr int64_t kMaxConfigBytes = 1 << 20;
 constexpr int64_t kBytesPerToken = 4;
 
 // Tokens of one stage and their cost.
@@ -42,11 +38,10 @@ std::vector<v1::Recipe> AllRecipes(const v1::JobSpec& spec) {
   return recipes;
 }
 
-int64_t TextWindows(const v1::TextSource& text, const v1::EvaluationOptions& evaluation) {
+int64_t TextWindows(const v1::TextSource& text, const v1::EvaluationOptions& evaluation,
+                    const SpecSources& sources) {
   if (evaluation.window_count() > 0) return evaluation.window_count();
-  struct stat info;
-  if (::stat(PathOfUri(text.uri()).c_str(), &info) != 0) return 0;
-  return info.st_size / kBytesPerToken / evaluation.stride_tokens();
+  return sources.TextBytes(text) / kBytesPerToken / evaluation.stride_tokens();
 }
 
 // A training step of the recipe. LLM-QAT has gradients of weights too, and writes and reads its
@@ -58,11 +53,12 @@ double StepFlopCount(const v1::Recipe& recipe, const ModelConfig& config) {
   return 1.5 * step + 2 * ForwardFlopCount(config, tokens);
 }
 
-Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config) {
+Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config, const SpecSources& sources) {
   Cost cost;
   bool calibrates = false;
   const int64_t evaluation_tokens = spec.evaluation().window_tokens();
-  const int64_t evaluation_windows = TextWindows(spec.evaluation_text(), spec.evaluation());
+  const int64_t evaluation_windows =
+      TextWindows(spec.evaluation_text(), spec.evaluation(), sources);
   for (const v1::Recipe& recipe : AllRecipes(spec)) {
     calibrates =
         calibrates || recipe.activations() == v1::ACTIVATIONS_STATIC || recipe.has_smoothing();
@@ -73,7 +69,7 @@ Cost JobCost(const v1::JobSpec& spec, const ModelConfig& config) {
     AddStage(evaluation_windows, evaluation_tokens, ForwardFlopCount(config, evaluation_tokens),
              cost);
     for (const v1::NamedText& text : spec.evaluation().other_texts()) {
-      AddStage(TextWindows(text.text(), spec.evaluation()), evaluation_tokens,
+      AddStage(TextWindows(text.text(), spec.evaluation(), sources), evaluation_tokens,
                ForwardFlopCount(config, evaluation_tokens), cost);
     }
     AddStage(spec.evaluation().decode_window_count() + spec.evaluation().agreement_window_count(),
@@ -115,10 +111,11 @@ int64_t PeakMemory(const v1::JobSpec& spec, const ModelConfig& config) {
 
 }  // namespace
 
-absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_second) {
+absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_second,
+                                  const SpecSources& sources) {
   v1::Plan plan;
-  const std::string path = absl::StrCat(PathOfUri(spec.model().uri()), "/config.json");
-  const absl::StatusOr<std::string> json = ReadFile(path, kMaxConfigBytes);
+  const std::string path = absl::StrCat(spec.model().uri(), "/config.json");
+  const absl::StatusOr<std::string> json = sources.ReadConfig(spec.model());
   if (!json.ok()) return plan;  // the worker may see what this machine does not
   const absl::StatusOr<ModelConfig> config = ParseModelConfig(*json, path);
   if (!config.ok()) {
@@ -130,7 +127,7 @@ absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_seco
   if (const std::vector<FieldViolation> wrong = CheckAgainstModel(spec, *config); !wrong.empty()) {
     return FieldViolationsStatus(wrong, "INVALID_SPEC");
   }
-  const Cost cost = JobCost(spec, *config);
+  const Cost cost = JobCost(spec, *config, sources);
   plan.set_model_readable(true);
   plan.set_architecture(std::string(ArchitectureName(config->architecture)));
   plan.set_parameter_count(config->ParameterCount());

@@ -5,10 +5,11 @@
 #include "absl/status/statusor.h"
 #include "sasq/v1/job_spec.pb.h"
 #include "sasq/v1/quantization_service.pb.h"
+#include "server/spec_sources.h"
 
 namespace sasq {
 
-// The plan of a completed spec; model_readable is false where config.json cannot be read here.
+// The plan of a completed spec; model_readable is false where `sources` has no config.json.
 // `flops_per_second` is the speed of the worker that the duration is estimated for; 0: no worker.
 // INVALID_ARGUMENT (INVALID_SPEC) if the architecture is not known, config.json is wrong, a window
 // is longer than the model's context, or a prefix or a site is not the model's.
@@ -23,7 +24,8 @@ namespace sasq {
 //   training    4 T (L (8 hidden + 4 intermediate + 2 A) + 3 vocabulary): what backward keeps, and
 //               logits with their gradient
 //   evaluation  4 T (8 hidden + 4 intermediate + vocabulary)
-absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_second);
+absl::StatusOr<v1::Plan> MakePlan(const v1::JobSpec& spec, double flops_per_second,
+                                  const SpecSources& sources = SpecSources());
 
 }  // namespace sasq
 

@@ -5,6 +5,8 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -25,6 +27,8 @@ struct Flags {
   sasq::Server::Options server;
   std::string lease_duration = "30s";
   std::string heartbeat_interval = "1s";
+  std::string upload_retention = "24h";
+  std::vector<std::string> allowed_roots = {"/"};
   std::string log_level = "info";
   std::string port_file;
 };
@@ -46,6 +50,16 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--heartbeat_interval", flags.heartbeat_interval,
                  "how often a worker reports; a cancel reaches it as fast")
       ->capture_default_str();
+  app.add_option("--allowed_roots", flags.allowed_roots,
+                 "folders that jobs may name with file:, separated by commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--max_blob_bytes", flags.server.blobs.max_blob_bytes,
+                 "uploads are refused that would make all blobs larger")
+      ->capture_default_str();
+  app.add_option("--upload_retention", flags.upload_retention,
+                 "how long an upload stays that no job uses, and one that broke off")
+      ->capture_default_str();
   app.add_option("--log_level", flags.log_level, "info, warning, error or off")
       ->capture_default_str();
   app.add_option("--port_file", flags.port_file,
@@ -63,11 +77,15 @@ int Run(Flags& flags) {
   if (absl::Status status = sasq::SetLogLevel(flags.log_level); !status.ok()) {
     return Fail(kUsage, absl::StrCat("--log_level: ", status.message()));
   }
+  absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
+  if (!roots.ok()) return Fail(kUsage, roots.status().message());
+  flags.server.roots = *std::move(roots);
   if (!absl::ParseDuration(flags.lease_duration, &flags.server.leases.lease_duration) ||
-      !absl::ParseDuration(flags.heartbeat_interval, &flags.server.leases.heartbeat_interval)) {
+      !absl::ParseDuration(flags.heartbeat_interval, &flags.server.leases.heartbeat_interval) ||
+      !absl::ParseDuration(flags.upload_retention, &flags.server.blobs.upload_retention)) {
     return Fail(kUsage,
-                "--lease_duration and --heartbeat_interval want a number with a unit, "
-                "such as 30s or 500ms");
+                "--lease_duration, --heartbeat_interval and --upload_retention want a number with "
+                "a unit, such as 30s or 500ms");
   }
   sasq::BlockStopSignals();
   absl::StatusOr<std::unique_ptr<sasq::Server>> server = sasq::Server::Create(flags.server);

@@ -44,6 +44,7 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 constexpr absl::Duration kMinClientPing = absl::Seconds(5);
 constexpr absl::Duration kQueueTick = absl::Milliseconds(100);
 constexpr absl::Duration kLeaseTick = absl::Seconds(1);
+constexpr absl::Duration kUploadTick = absl::Minutes(1);
 
 constexpr const char* kServiceNames[] = {"", "sasq.v1.QuantizationService",
                                          "sasq.v1.ArtifactService",
@@ -63,6 +64,12 @@ absl::Status CheckOptions(const Server::Options& options) {
         "--lease_duration is ", absl::FormatDuration(options.leases.lease_duration),
         " and --heartbeat_interval ", absl::FormatDuration(options.leases.heartbeat_interval),
         ", want an interval above 0 and a lease of at least three"));
+  }
+  if (options.blobs.upload_retention < absl::Minutes(1) || options.blobs.max_blob_bytes <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--upload_retention is ", absl::FormatDuration(options.blobs.upload_retention),
+                     " and --max_blob_bytes ", options.blobs.max_blob_bytes,
+                     ", want at least 1m and more than 0"));
   }
   for (const std::string& address : {options.listen_address, options.metrics_address}) {
     if (options.insecure || address.empty() || IsLoopbackAddress(address)) continue;
@@ -104,10 +111,11 @@ class Server::Impl {
                                                   .busy_timeout = options_.store_busy_timeout}));
     SASQ_ASSIGN_OR_RETURN(blobs_, FolderBlobStore::Create(data_folder_->blob_folder()));
     jobs_ = std::make_unique<MeteredJobStore>(*store_, metrics_);
-    keeper_ = std::make_unique<BlobKeeper>(*blobs_, *jobs_, metrics_);
+    keeper_ = std::make_unique<BlobKeeper>(*blobs_, *jobs_, metrics_, options_.blobs);
     SASQ_RETURN_IF_ERROR(keeper_->RemoveOrphans());
     executor_ = std::make_unique<Executor>(options_.executor);
-    const CoordinatorParts parts = {*options_.clock, *jobs_, *keeper_, workers_, hub_, metrics_};
+    const CoordinatorParts parts = {*options_.clock, *jobs_,        *keeper_, workers_, hub_,
+                                    metrics_,        options_.roots};
     coordinator_ = std::make_unique<Coordinator>(parts);
     leases_ = std::make_unique<LeaseManager>(parts, options_.leases);
     queue_ = std::make_unique<LeaseQueue>(*leases_, parts, *executor_);
@@ -195,10 +203,20 @@ class Server::Impl {
       const bool accepted = executor_->TrySubmit([this] {
         const absl::Status status = leases_->Tick(options_.clock->Now());
         if (!status.ok()) LogError("lease_tick_failed", {{"error", status}});
+        RemoveExpiredUploads();
         lease_tick_runs_.store(false);
       });
       if (!accepted) lease_tick_runs_.store(false);
     }
+  }
+
+  // One call at a time.
+  void RemoveExpiredUploads() {
+    const absl::Time now = Clock::Real()->Now();
+    if (now < next_upload_tick_) return;
+    next_upload_tick_ = now + kUploadTick;
+    const absl::Status status = keeper_->RemoveExpiredUploads(options_.clock->Now());
+    if (!status.ok()) LogError("upload_tick_failed", {{"error", status}});
   }
 
   // In the order of their making: what comes later uses what comes earlier.
@@ -224,6 +242,7 @@ class Server::Impl {
   int metrics_port_ = 0;
   std::thread ticker_;
   std::atomic<bool> lease_tick_runs_{false};
+  absl::Time next_upload_tick_ = absl::InfinitePast();  // used by the lease tick
 
   Mutex mutex_;
   CondVar stop_;

@@ -10,6 +10,8 @@
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/executor.h"
+#include "quant/source/allowed_roots.h"
+#include "server/blob_keeper.h"
 #include "server/lease_manager.h"
 
 namespace sasq {
@@ -22,6 +24,8 @@ class Server {
     std::string metrics_address = "127.0.0.1:7434";  // of GET /metrics; empty: none
     std::string data_folder;                         // required
     bool insecure = false;  // listen on addresses that other machines reach, without TLS
+    AllowedRoots roots;     // what `file:` sources may name
+    BlobKeeper::Options blobs;
     LeaseManager::Options leases;
     Executor::Options executor = {.thread_count = 4, .max_queued = 10'000};  // store operations
     absl::Duration store_busy_timeout = absl::Seconds(10);  // for locks of other processes

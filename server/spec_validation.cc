@@ -10,9 +10,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "common/sha256.h"
 #include "quant/gates/gates.h"
+#include "server/blob_store.h"
 #include "server/field_checker.h"
 #include "server/gate_validation.h"
 #include "server/recipe_validation.h"
@@ -21,19 +21,78 @@
 namespace sasq {
 namespace {
 
-constexpr absl::string_view kFileScheme = "file:";
 constexpr size_t kMaxDisplayNameBytes = 128;
 constexpr size_t kMaxTextNameBytes = 32;
 constexpr int kMaxBaselines = 32;
 constexpr int kMaxOtherTexts = 8;
 constexpr int kMaxTasks = 16;
+constexpr size_t kMaxJsonFieldBytes = 128;
+constexpr int kMaxModelFiles = 1024;
+constexpr int64_t kMaxUploadedBytes = int64_t{1} << 40;  // of a model
 // Whose decoding and predictions a comparison measures; predictions also where gates bound them.
 constexpr int kComparedWindows = 2;
 
+bool IsUpload(absl::string_view uri) { return absl::StartsWith(uri, "upload:"); }
+
+void CheckUploadedFile(const std::string& field, const v1::UploadedFile& file,
+                       FieldChecker& check) {
+  if (!IsFileName(file.path())) {
+    check.Add(field + ".path", absl::StrCat("is \"", file.path(),
+                                            "\", want a file name of 1..128 letters, digits, `.`, "
+                                            "`_` and `-`, without a folder"));
+  }
+  if (!IsSha256Hex(file.sha256())) {
+    check.Add(field + ".sha256", "is not 64 lower-case hexadecimal digits");
+  }
+  check.Range<int64_t>(field + ".size_bytes", file.size_bytes(), 0, kMaxUploadBytes);
+}
+
+void CheckModel(const v1::ModelSource& model, FieldChecker& check) {
+  check.Uri("spec.model.uri", model.uri(), SourceKind::kModel);
+  const int count = model.files_size();
+  if (IsUpload(model.uri()) != (count > 0) || count > kMaxModelFiles) {
+    check.Add("spec.model.files", absl::StrCat("has ", count, " entries, want 1..", kMaxModelFiles,
+                                               " with `upload:` and none otherwise"));
+    return;
+  }
+  std::set<std::string> names;
+  int64_t total_bytes = 0;
+  for (int i = 0; i < count; ++i) {
+    const std::string field = absl::StrCat("spec.model.files[", i, "]");
+    const size_t before = check.violations().size();
+    CheckUploadedFile(field, model.files(i), check);
+    if (check.violations().size() != before) continue;
+    total_bytes += model.files(i).size_bytes();
+    if (!names.insert(model.files(i).path()).second) {
+      check.Add(field + ".path", absl::StrCat("is ", model.files(i).path(), " a second time"));
+    }
+  }
+  if (total_bytes > kMaxUploadedBytes) {
+    check.Add("spec.model.files",
+              absl::StrCat("have ", total_bytes, " bytes, want at most ", kMaxUploadedBytes));
+  }
+}
+
+void CompleteJsonField(absl::string_view field, v1::TextSource& text, FieldChecker& check) {
+  const std::string name = absl::StrCat(field, ".json_field");
+  if (text.layout() == v1::TEXT_LAYOUT_JSON_LINES) {
+    if (text.json_field().empty()) text.set_json_field("text");
+    check.Text(name, text.json_field(), kMaxJsonFieldBytes);
+  } else if (!text.json_field().empty()) {
+    check.Add(name, "is set, but only TEXT_LAYOUT_JSON_LINES has fields");
+  }
+}
+
 void CompleteText(absl::string_view field, v1::TextSource& text, FieldChecker& check) {
-  check.Uri(absl::StrCat(field, ".uri"), text.uri());
+  check.Uri(absl::StrCat(field, ".uri"), text.uri(), SourceKind::kText);
+  if (IsUpload(text.uri()) != text.has_file()) {
+    check.Add(absl::StrCat(field, ".file"), "is wanted with `upload:` and refused otherwise");
+  } else if (text.has_file()) {
+    CheckUploadedFile(absl::StrCat(field, ".file"), text.file(), check);
+  }
   text.set_layout(check.Choice(absl::StrCat(field, ".layout"), text.layout(), v1::TEXT_LAYOUT_PLAIN,
                                v1::TextLayout_IsValid(text.layout())));
+  CompleteJsonField(field, text, check);
 }
 
 bool IsComparison(const v1::JobSpec& spec) { return spec.kind() == v1::JOB_KIND_COMPARE; }
@@ -272,7 +331,7 @@ void CompleteMainRecipe(v1::JobSpec& spec, FieldChecker& check) {
 absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec) {
   FieldChecker check;
   check.Text("spec.display_name", spec.display_name(), kMaxDisplayNameBytes);
-  check.Uri("spec.model.uri", spec.model().uri());
+  CheckModel(spec.model(), check);
   CompleteText("spec.training_text", *spec.mutable_training_text(), check);
   CompleteText("spec.evaluation_text", *spec.mutable_evaluation_text(), check);
 
@@ -310,11 +369,6 @@ std::vector<FieldViolation> CheckAgainstModel(const v1::JobSpec& spec, const Mod
     check_recipe(absl::StrCat("spec.baselines[", i, "]"), spec.baselines(i));
   }
   return check.violations();
-}
-
-std::string PathOfUri(absl::string_view uri) {
-  absl::ConsumePrefix(&uri, kFileScheme);
-  return std::string(uri);
 }
 
 std::string SpecFingerprint(const v1::JobSpec& spec) {

@@ -22,9 +22,6 @@ absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec);
 // what CheckAgainstModel of a recipe finds.
 std::vector<FieldViolation> CheckAgainstModel(const v1::JobSpec& spec, const ModelConfig& config);
 
-// The path in `file:/path`, of a URI that CompleteSpec accepted.
-std::string PathOfUri(absl::string_view uri);
-
 // SHA-256 of a completed spec: equal for equal specs.
 std::string SpecFingerprint(const v1::JobSpec& spec);
 

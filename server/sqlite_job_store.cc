@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "server/sqlite_blob_references.h"
 #include "server/sqlite_schema.h"
 
 namespace sasq {
@@ -202,6 +203,7 @@ absl::StatusOr<JobRecord> SqliteJobStore::Insert(const JobChange& added) {
     change.record.position = statement.Int(0);
     SASQ_RETURN_IF_ERROR(statement.Run());  // to its end
     SASQ_RETURN_IF_ERROR(WriteChange(connection, change));
+    SASQ_RETURN_IF_ERROR(WriteInputReferences(connection, id, record.job.spec()));
     stored = std::move(change.record);
     return absl::OkStatus();
   });
@@ -366,35 +368,42 @@ absl::StatusOr<v1::Artifact> SqliteJobStore::GetArtifact(absl::string_view id) {
 
 absl::StatusOr<std::vector<std::string>> SqliteJobStore::Delete(
     absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) {
-  return Write<std::vector<std::string>>([&](SqliteConnection& connection,
-                                             std::vector<std::string>& unreferenced)
-                                             -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(const JobRecord record, ReadJob(connection, id));
-    SASQ_RETURN_IF_ERROR(check(record));
-    SASQ_ASSIGN_OR_RETURN(
-        SqliteStatement blobs,
-        connection.Prepare(
-            "SELECT sha256 FROM artifact_blobs AS mine WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 "
-            "FROM artifact_blobs AS other WHERE other.sha256 = mine.sha256 AND "
-            "other.job_id <> ?1)"));
-    blobs.BindText(id);
-    while (true) {
-      SASQ_ASSIGN_OR_RETURN(const bool found, blobs.Step());
-      if (!found) break;
-      unreferenced.push_back(blobs.Bytes(0));
-    }
-    SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
-                          connection.Prepare("DELETE FROM jobs WHERE id = ?"));
-    return statement.BindText(id).Run();
-  });
+  return Write<std::vector<std::string>>(
+      [&](SqliteConnection& connection, std::vector<std::string>& unreferenced) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(const JobRecord record, ReadJob(connection, id));
+        SASQ_RETURN_IF_ERROR(check(record));
+        SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> blobs,
+                              ReferencesOfJob(connection, id));
+        SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                              connection.Prepare("DELETE FROM jobs WHERE id = ?"));
+        SASQ_RETURN_IF_ERROR(statement.BindText(id).Run());
+        for (const std::string& blob : blobs) {
+          SASQ_ASSIGN_OR_RETURN(const bool referenced, IsReferenced(connection, blob));
+          if (!referenced) unreferenced.push_back(blob);
+        }
+        return absl::OkStatus();
+      });
+}
+
+absl::Status SqliteJobStore::NoteUploads(const std::vector<std::string>& digests, absl::Time time) {
+  if (digests.empty()) return absl::OkStatus();
+  return Write<bool>([&](SqliteConnection& connection, bool&) {
+           return WriteUploads(connection, digests, time);
+         })
+      .status();
+}
+
+absl::StatusOr<std::vector<std::string>> SqliteJobStore::ExpireUploads(absl::Time time) {
+  return Write<std::vector<std::string>>(
+      [&](SqliteConnection& connection, std::vector<std::string>& expired) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(expired, RemoveUploadsBefore(connection, time));
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<bool> SqliteJobStore::IsBlobReferenced(absl::string_view sha256) {
   return Read<bool>([&](SqliteConnection& connection, bool& referenced) -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(
-        SqliteStatement statement,
-        connection.Prepare("SELECT 1 FROM artifact_blobs WHERE sha256 = ? LIMIT 1"));
-    SASQ_ASSIGN_OR_RETURN(referenced, statement.BindText(sha256).Step());
+    SASQ_ASSIGN_OR_RETURN(referenced, IsReferenced(connection, sha256));
     return absl::OkStatus();
   });
 }

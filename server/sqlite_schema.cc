@@ -57,6 +57,20 @@ CREATE TABLE artifact_blobs (
 );
 CREATE INDEX artifact_blobs_by_digest ON artifact_blobs (sha256);
 )sql",
+    // Blobs that the specs of jobs name, and blobs that were uploaded for jobs to come.
+    R"sql(
+CREATE TABLE job_inputs (
+  job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY (job_id, sha256)
+);
+CREATE INDEX job_inputs_by_digest ON job_inputs (sha256);
+CREATE TABLE uploads (
+  sha256 TEXT PRIMARY KEY NOT NULL,
+  time INTEGER NOT NULL
+);
+CREATE INDEX uploads_by_time ON uploads (time);
+)sql",
 };
 
 absl::StatusOr<int64_t> SchemaVersion(SqliteConnection& connection) {

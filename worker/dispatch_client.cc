@@ -18,7 +18,9 @@ using dispatch::v1::LeaseTaskResponse;
 using dispatch::v1::RegisterWorkerRequest;
 using dispatch::v1::RegisterWorkerResponse;
 
-std::unique_ptr<DispatchService::Stub> MakeStub(const std::string& coordinator) {
+}  // namespace
+
+std::shared_ptr<grpc::Channel> MakeCoordinatorChannel(const std::string& coordinator) {
   grpc::ChannelArguments arguments;
   // Longer than a long poll, so that a healthy connection is never probed.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
@@ -29,9 +31,10 @@ std::unique_ptr<DispatchService::Stub> MakeStub(const std::string& coordinator) 
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 3'000);
   // The fleet's own network: an http_proxy in the environment is meant for others.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return DispatchService::NewStub(
-      grpc::CreateCustomChannel(coordinator, grpc::InsecureChannelCredentials(), arguments));
+  return grpc::CreateCustomChannel(coordinator, grpc::InsecureChannelCredentials(), arguments);
 }
+
+namespace {
 
 void SetDeadline(absl::Duration timeout, grpc::ClientContext* context) {
   context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
@@ -40,7 +43,8 @@ void SetDeadline(absl::Duration timeout, grpc::ClientContext* context) {
 }  // namespace
 
 DispatchClient::DispatchClient(const Options& options)
-    : options_(options), stub_(MakeStub(options.coordinator)) {}
+    : options_(options),
+      stub_(DispatchService::NewStub(MakeCoordinatorChannel(options.coordinator))) {}
 
 absl::StatusOr<RegisterWorkerResponse> DispatchClient::RegisterWorker(
     const RegisterWorkerRequest& request) {

@@ -12,10 +12,14 @@
 #include "sasq/dispatch/v1/dispatch_service.grpc.pb.h"
 
 namespace grpc {
+class Channel;
 class ClientContext;
 }  // namespace grpc
 
 namespace sasq {
+
+// A connection to the coordinator, made at its first call.
+std::shared_ptr<grpc::Channel> MakeCoordinatorChannel(const std::string& coordinator);
 
 // Thread-safe. Every call blocks until its answer or its deadline; errors carry the coordinator's
 // reason (ReasonOf) or are UNAVAILABLE or DEADLINE_EXCEEDED.

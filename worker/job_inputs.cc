@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "common/metrics.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
@@ -25,17 +24,16 @@ namespace {
 // Reads the files of one job.
 class Reader {
  public:
-  Reader(JobInputs& inputs, const std::stop_token& stop) : inputs_(inputs), stop_(stop) {}
+  Reader(JobInputs& inputs, JobSources& sources, const std::stop_token& stop)
+      : inputs_(inputs), sources_(sources), stop_(stop) {}
 
   // A file as one text. `role` is what provenance calls it.
   absl::StatusOr<std::string> ReadText(const std::string& role, const v1::TextSource& source) {
     if (stop_.stop_requested()) return absl::CancelledError("stopped while reading the inputs");
-    const TextLayout layout = source.layout() == v1::TEXT_LAYOUT_WIKITEXT_ROWS
-                                  ? TextLayout::kWikitextRows
-                                  : TextLayout::kPlain;
-    SASQ_ASSIGN_OR_RETURN(const std::string path, PathOfUri(source.uri()));
-    SASQ_ASSIGN_OR_RETURN(LoadedText loaded, LoadText(path, layout));
-    inputs_.files.push_back({role, source.uri(), std::move(loaded.file_sha256)});
+    SASQ_ASSIGN_OR_RETURN(const FetchedSource fetched, sources_.FetchText(source, stop_));
+    SASQ_ASSIGN_OR_RETURN(LoadedText loaded,
+                          LoadText(fetched.path, LayoutOf(source), source.json_field()));
+    inputs_.files.push_back({role, fetched.resolved_uri, std::move(loaded.file_sha256)});
     return std::move(loaded.text);
   }
 
@@ -52,7 +50,19 @@ class Reader {
   }
 
  private:
+  static TextLayout LayoutOf(const v1::TextSource& source) {
+    switch (source.layout()) {
+      case v1::TEXT_LAYOUT_WIKITEXT_ROWS:
+        return TextLayout::kWikitextRows;
+      case v1::TEXT_LAYOUT_JSON_LINES:
+        return TextLayout::kJsonLines;
+      default:
+        return TextLayout::kPlain;
+    }
+  }
+
   JobInputs& inputs_;
+  JobSources& sources_;
   const std::stop_token& stop_;
 };
 
@@ -155,9 +165,11 @@ std::string DigestOf(absl::Span<const InputDigest> files, absl::string_view role
   return "";
 }
 
-// Of every file but the model and the two texts that have a digest of their own.
-std::string OtherFilesDigest(absl::Span<const InputDigest> files) {
+// Of every file but the model's weights and the two texts that have a digest of their own. The
+// model's URI stands for the tokenizer and what else lies beside the weights.
+std::string OtherFilesDigest(absl::string_view model_uri, absl::Span<const InputDigest> files) {
   Sha256 digest;
+  digest.Update(absl::StrCat(model_uri, "\n"));
   for (const InputDigest& file : files) {
     if (file.role == "training_text" || file.role == "evaluation_text") continue;
     digest.Update(absl::StrCat(file.role, " ", file.sha256, "\n"));
@@ -167,26 +179,20 @@ std::string OtherFilesDigest(absl::Span<const InputDigest> files) {
 
 }  // namespace
 
-absl::StatusOr<std::string> PathOfUri(absl::string_view uri) {
-  if (!absl::ConsumePrefix(&uri, "file:") || uri.empty() || uri[0] != '/') {
-    return WithReason(absl::InvalidArgumentError(
-                          absl::StrCat("\"", uri, "\" is not `file:` and an absolute path")),
-                      "INVALID_SPEC");
-  }
-  return std::string(uri);
-}
-
 absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice device,
                                         const v1::WorkerCapabilities& capabilities,
-                                        const std::stop_token& stop) {
+                                        JobSources& sources, const std::stop_token& stop) {
   JobInputs inputs;
-  SASQ_ASSIGN_OR_RETURN(const std::string folder, PathOfUri(spec.model().uri()));
+  SASQ_ASSIGN_OR_RETURN(FetchedSource model, sources.FetchModel(spec.model(), stop));
+  const std::string& folder = model.path;
+  inputs.model_uri = model.resolved_uri;
+  inputs.fetched = std::move(model.task);
   SASQ_ASSIGN_OR_RETURN(inputs.model, Model::Load(folder, stop, device));
   SASQ_RETURN_IF_ERROR(CheckAllWindowTokens(*inputs.model, spec));
 
   SASQ_ASSIGN_OR_RETURN(inputs.tokenizer, Tokenizer::LoadFromFolder(folder));
   SASQ_RETURN_IF_ERROR(CheckVocabulary(*inputs.tokenizer, inputs.model->config().vocab_size));
-  Reader reader(inputs, stop);
+  Reader reader(inputs, sources, stop);
   SASQ_ASSIGN_OR_RETURN(inputs.training_tokens,
                         reader.ReadTokens("training_text", spec.training_text()));
   SASQ_ASSIGN_OR_RETURN(inputs.calibration_windows,
@@ -214,7 +220,7 @@ absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice d
   inputs.digests.set_base_weight_sha256(inputs.model->checkpoint().Digest());
   inputs.digests.set_training_text_sha256(DigestOf(inputs.files, "training_text"));
   inputs.digests.set_evaluation_text_sha256(DigestOf(inputs.files, "evaluation_text"));
-  inputs.digests.set_other_files_sha256(OtherFilesDigest(inputs.files));
+  inputs.digests.set_other_files_sha256(OtherFilesDigest(inputs.model_uri, inputs.files));
   inputs.digests.set_code_version(std::string(Version()));
   inputs.digests.set_device(absl::StrCat(DeviceKindName(capabilities), " ",
                                          capabilities.kernel_path(), " threads ",

@@ -19,6 +19,7 @@
 #include "sasq/v1/job_spec.pb.h"
 #include "sasq/v1/quantization_service.pb.h"
 #include "sasq/worker/v1/checkpoint.pb.h"
+#include "worker/job_sources.h"
 
 namespace sasq {
 
@@ -52,6 +53,8 @@ struct JobInputs {
   std::vector<std::vector<int32_t>> prompts;  // in tokens, as the chat template writes them
   std::vector<std::string> notes;             // for people: how the prompts were written
   std::vector<InputDigest> files;             // every file that was read
+  std::string model_uri;                      // with the commit in the place of a hub's revision
+  std::shared_ptr<const TaskFolder> fetched;  // keeps the files of the model
   // Everything that the result depends on.
   worker::v1::TaskInputs digests;
 
@@ -60,20 +63,16 @@ struct JobInputs {
   JobInputs& operator=(JobInputs&&) = default;
 };
 
-// Reads and checks what `spec`, with its defaults written out, names, for `device`, which has
-// `capabilities`.
-// Errors carry the reason INVALID_MODEL, UNSUPPORTED_MODEL, INVALID_TEXT or INVALID_SPEC; CANCELLED
-// when `stop` is asked for.
+// Fetches, reads and checks what `spec`, with its defaults written out, names, for `device`, which
+// has `capabilities`.
+// Errors carry the reason INVALID_MODEL, UNSUPPORTED_MODEL, INVALID_TEXT or INVALID_SPEC, or one of
+// JobSources; CANCELLED when `stop` is asked for.
 absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice device,
                                         const v1::WorkerCapabilities& capabilities,
-                                        const std::stop_token& stop);
+                                        JobSources& sources, const std::stop_token& stop);
 
 // The first field in which two attempts' inputs differ, such as `code_version`; empty if none.
 std::string FirstDifference(const worker::v1::TaskInputs& a, const worker::v1::TaskInputs& b);
-
-// The path of a `file:` URI. INVALID_ARGUMENT (INVALID_SPEC) for anything else.
-absl::StatusOr<std::string> PathOfUri(absl::string_view uri);
-
 }  // namespace sasq
 
 #endif  // SASQ_WORKER_JOB_INPUTS_H_

@@ -3,17 +3,16 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
-#include "absl/strings/strip.h"
 #include "common/metrics.h"
 #include "common/status_macros.h"
 #include "quant/artifact/artifact.h"
 #include "quant/artifact/report.h"
 #include "quant/format/site_rule.h"
 #include "quant/gates/gates.h"
+#include "quant/source/source_uri.h"
 #include "worker/capabilities.h"
 #include "worker/recipes.h"
 #include "worker/report_row.h"
@@ -29,13 +28,6 @@ std::string SpecJson(const v1::JobSpec& spec) {
   return json;
 }
 
-// The last part of a `file:` URI: what people call the file or folder.
-std::string BaseName(const std::string& uri) {
-  std::filesystem::path path(std::string(absl::StripPrefix(uri, "file:")));
-  if (!path.has_filename()) path = path.parent_path();
-  return path.filename().string();
-}
-
 Provenance MakeProvenance(const v1::JobSpec& spec, const JobInputs& inputs,
                           const QuantizeTaskOptions& options) {
   Provenance provenance;
@@ -45,7 +37,7 @@ Provenance MakeProvenance(const v1::JobSpec& spec, const JobInputs& inputs,
   provenance.device_name = capabilities.device_name();
   provenance.kernel_path = capabilities.kernel_path();
   provenance.thread_count = capabilities.thread_count();
-  provenance.inputs = {{"model", spec.model().uri(), inputs.digests.base_weight_sha256()}};
+  provenance.inputs = {{"model", inputs.model_uri, inputs.digests.base_weight_sha256()}};
   provenance.inputs.insert(provenance.inputs.end(), inputs.files.begin(), inputs.files.end());
   provenance.spec_json = SpecJson(spec);
   return provenance;
@@ -140,8 +132,8 @@ absl::StatusOr<std::vector<dispatch::v1::ArtifactFile>> MakeArtifactFiles(
     const QuantizeTaskOptions& options) {
   Report report;
   report.kind = spec.kind() == v1::JOB_KIND_COMPARE ? "compare" : "quantize";
-  report.model = BaseName(spec.model().uri());
-  report.dataset = BaseName(spec.evaluation_text().uri());
+  report.model = SourceName(spec.model().uri());
+  report.dataset = SourceName(spec.evaluation_text().uri());
   report.recipe = spec.recipe().name();
   report.gates = JudgeRows(spec, state);
   report.samples = MakeSamples(spec, inputs);

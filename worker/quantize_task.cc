@@ -160,8 +160,9 @@ class Attempt {
 
 absl::Status Attempt::Load() {
   meter_.Begin(v1::STAGE_LOAD, "", {});
-  SASQ_ASSIGN_OR_RETURN(inputs_,
-                        LoadJobInputs(spec_, options_.device, options_.capabilities, stop_));
+  JobSources sources(*options_.sources, [this](absl::string_view line) { Log(line); });
+  SASQ_ASSIGN_OR_RETURN(
+      inputs_, LoadJobInputs(spec_, options_.device, options_.capabilities, sources, stop_));
   SASQ_RETURN_IF_ERROR(CheckRecipes(recipes_, *inputs_.model));
   SASQ_ASSIGN_OR_RETURN(weights_, QuantizedWeights::Create(inputs_.model, stop_));
   store_ = std::make_unique<StatisticsStore>(inputs_.calibration_windows, [this](int64_t done) {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "quant/model/compute_device.h"
+#include "quant/source/source_fetcher.h"
 #include "sasq/v1/quantization_service.pb.h"
 #include "worker/task_runner.h"
 
@@ -14,6 +15,7 @@ namespace sasq {
 struct QuantizeTaskOptions {
   ComputeDevice device;
   v1::WorkerCapabilities capabilities;  // of that device
+  SourceFetcher* sources = nullptr;     // borrowed
 };
 
 // A task measures every baseline and then the recipe, each as soon as it is prepared. It leaves a

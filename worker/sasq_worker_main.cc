@@ -10,6 +10,8 @@
 #include <exception>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
@@ -19,6 +21,8 @@
 #include "common/status_macros.h"
 #include "worker/capabilities.h"
 #include "worker/quantize_task.h"
+#include "worker/source_options.h"
+#include "worker/upload_client.h"
 #include "worker/worker.h"
 #include "worker/worker_device.h"
 
@@ -34,6 +38,9 @@ struct Flags {
   int threads = 0;
   std::string device = "auto";
   std::string metrics_address = "127.0.0.1:0";
+  std::vector<std::string> allowed_roots = {"/"};
+  SourceFetcher::Options sources = SourceOptionsOfEnvironment();
+  std::string stall_timeout = "30s";
   std::string port_file;
   std::string log_level = "info";
 };
@@ -78,7 +85,25 @@ class StopSignals {
   std::thread thread_;  // last: uses the member above
 };
 
+// What the flags say beyond the environment.
+absl::StatusOr<SourceFetcher::Options> SourceOptions(const Flags& flags, UploadReader* uploads) {
+  SourceFetcher::Options options = flags.sources;
+  SASQ_ASSIGN_OR_RETURN(options.roots, AllowedRoots::Create(flags.allowed_roots));
+  if (!absl::ParseDuration(flags.stall_timeout, &options.hub.limits.stall_timeout) ||
+      options.hub.limits.stall_timeout < absl::Seconds(1)) {
+    return absl::InvalidArgumentError(absl::StrCat("--stall_timeout is \"", flags.stall_timeout,
+                                                   "\", want a duration of 1s or more"));
+  }
+  options.s3.limits = options.hub.limits;
+  options.uploads = uploads;
+  SASQ_RETURN_IF_ERROR(CheckSourceOptions(options));
+  return options;
+}
+
 absl::Status Run(const Flags& flags) {
+  UploadClient uploads(flags.coordinator);
+  SASQ_ASSIGN_OR_RETURN(SourceFetcher::Options source_options, SourceOptions(flags, &uploads));
+  SourceFetcher sources(std::move(source_options));
   SASQ_ASSIGN_OR_RETURN(
       const WorkerDevice device,
       ChooseWorkerDevice(flags.device, flags.threads > 0 ? flags.threads : UsableCpuCount()));
@@ -99,7 +124,7 @@ absl::Status Run(const Flags& flags) {
                               {"gflops", options.capabilities.float_flops_per_second() / 1e9}});
 
   const std::unique_ptr<TaskRunner> runner =
-      MakeQuantizeTask({device.compute, device.capabilities});
+      MakeQuantizeTask({device.compute, device.capabilities, &sources});
   options.runner = runner.get();
   options.metrics = &registry;
   SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, Worker::Create(std::move(options)));
@@ -123,6 +148,26 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--port_file", flags.port_file,
                  "File to write the port to, as {\"metrics\": N}, once it listens");
+  app.add_option("--allowed_roots", flags.allowed_roots,
+                 "Folders that jobs may name with file:, separated by commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--cache_dir", flags.sources.cache.folder,
+                 "Folder of fetched models and texts; workers of a host may share it")
+      ->capture_default_str();
+  app.add_option("--cache_max_bytes", flags.sources.cache.max_bytes, "How large it may grow")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--hf_endpoint", flags.sources.hub.endpoint,
+                 "Hub of hf: sources ($HF_ENDPOINT; $HF_TOKEN is sent to it alone)")
+      ->capture_default_str();
+  app.add_option("--s3_endpoint", flags.sources.s3.endpoint,
+                 "Store of s3: sources ($AWS_ENDPOINT_URL; credentials as of the AWS programs: "
+                 "$AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN, $AWS_REGION)")
+      ->capture_default_str();
+  app.add_option("--stall_timeout", flags.stall_timeout,
+                 "A transfer slower than 1 KiB/s for this long is broken off and tried again")
+      ->capture_default_str();
   app.add_option("--log_level", flags.log_level, "Lowest level that is logged")
       ->check(CLI::IsMember({"info", "warning", "error", "off"}))
       ->capture_default_str();

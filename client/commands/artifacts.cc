@@ -6,13 +6,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "client/commands/transfer_bar.h"
 #include "client/download.h"
 #include "client/job_name.h"
-#include "client/live_region.h"
 #include "client/nearest_name.h"
-#include "client/progress.h"
 #include "client/proto_output.h"
 #include "client/table.h"
 #include "client/text.h"
@@ -22,10 +20,6 @@
 
 namespace sasq {
 namespace {
-
-constexpr absl::Duration kRedrawPeriod = absl::Milliseconds(100);
-constexpr int kBarColumns = 30;
-constexpr int kNameColumns = 24;
 
 struct Target {
   v1::Blob blob;
@@ -87,42 +81,12 @@ absl::StatusOr<std::vector<Target>> PrepareTargets(const std::vector<v1::Blob>& 
   return targets;
 }
 
-// One line for a download under way.
-std::string RenderDownload(const v1::Blob& blob, int64_t done_bytes, double bytes_per_second,
-                           int width, const TextStyle& style) {
-  const double fraction = blob.size_bytes() == 0 ? 1.0
-                                                 : static_cast<double>(done_bytes) /
-                                                       static_cast<double>(blob.size_bytes());
-  const std::string head = PadRight(TruncateToWidth(blob.file_name(), kNameColumns), kNameColumns);
-  std::string tail = absl::StrFormat("%3.0f%%  %s", 100 * fraction, BytesText(done_bytes));
-  if (bytes_per_second > 0) {
-    absl::StrAppend(&tail, "  ", BytesText(static_cast<int64_t>(bytes_per_second)), "/s");
-  }
-  const int bar = std::min(kBarColumns, width - kNameColumns - DisplayWidth(tail) - 2);
-  if (bar < 5) return TruncateToWidth(absl::StrCat(head, " ", tail), width);
-  return absl::StrCat(head, " ", RenderBar(fraction, bar, style), " ", tail);
-}
-
 absl::Status DownloadWithBar(const CommandContext& context, const Target& target) {
-  Console& console = context.console;
-  LiveRegion region(&console.err);
-  const bool is_live = console.err.is_live() && !console.quiet;
-  Reconnector reconnector = context.MakeReconnector([&](const std::string& line) {
-    region.Clear();
-    console.Note(line);
-  });
-  const Stopwatch stopwatch;
-  int64_t first_bytes = -1;
-  absl::Time drawn = absl::InfinitePast();
-  return DownloadFile(context.client, target.blob, target.path, reconnector, [&](int64_t bytes) {
-    if (first_bytes < 0) first_bytes = bytes;
-    const absl::Time now = context.clock.Now();
-    if (!is_live || now - drawn < kRedrawPeriod) return;
-    drawn = now;
-    const double speed =
-        static_cast<double>(bytes - first_bytes) / std::max(stopwatch.Seconds(), 1e-3);
-    region.Draw({RenderDownload(target.blob, bytes, speed, region.Width(), console.err.style())});
-  });
+  TransferBar bar(context, target.blob.file_name(), target.blob.size_bytes());
+  Reconnector reconnector =
+      context.MakeReconnector([&bar](const std::string& line) { bar.Note(line); });
+  return DownloadFile(context.client, target.blob, target.path, reconnector,
+                      [&bar](int64_t bytes) { bar.Update(bytes); });
 }
 
 void PrintTargets(const CommandContext& context, const std::vector<Target>& targets) {

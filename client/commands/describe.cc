@@ -14,6 +14,10 @@ namespace {
 
 std::string DescribeText(const v1::TextSource& text) {
   if (text.layout() == v1::TEXT_LAYOUT_WIKITEXT_ROWS) return text.uri() + " (wikitext rows)";
+  if (text.layout() == v1::TEXT_LAYOUT_JSON_LINES) {
+    return absl::StrCat(text.uri(), " (JSON lines, field ",
+                        text.json_field().empty() ? "text" : text.json_field(), ")");
+  }
   return text.uri();
 }
 

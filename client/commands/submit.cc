@@ -1,21 +1,51 @@
 #include "client/commands/submit.h"
 
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/commands/describe.h"
+#include "client/commands/transfer_bar.h"
 #include "client/job_name.h"
+#include "client/spec_uploads.h"
 #include "client/table.h"
 #include "client/text.h"
+#include "client/upload.h"
 #include "common/status_macros.h"
 
 namespace sasq {
 namespace {
 
+// Uploads what the service lacks.
+absl::Status SendUploads(const CommandContext& context, const std::vector<UploadFile>& files) {
+  SASQ_ASSIGN_OR_RETURN(const std::vector<UploadFile> missing, FindMissing(context.client, files));
+  if (!files.empty()) {
+    context.console.Note(absl::StrCat("the service has ", files.size() - missing.size(), " of ",
+                                      files.size(), " files to upload"));
+  }
+  for (const UploadFile& file : missing) {
+    TransferBar bar(context, file.content.path(), file.content.size_bytes());
+    Reconnector reconnector =
+        context.MakeReconnector([&bar](const std::string& line) { bar.Note(line); });
+    SASQ_RETURN_IF_ERROR(
+        SendFile(context.client, file, reconnector, [&bar](int64_t bytes) { bar.Update(bytes); }));
+    bar.Note(
+        absl::StrCat("uploaded ", file.content.path(), ", ", BytesText(file.content.size_bytes())));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::SubmitJobResponse> Send(const CommandContext& context,
                                            const SpecArguments& arguments,
                                            const std::string& request_id, bool validate_only) {
   v1::SubmitJobRequest request;
-  SASQ_ASSIGN_OR_RETURN(*request.mutable_spec(), BuildSpec(arguments));
+  v1::JobSpec& spec = *request.mutable_spec();
+  SASQ_ASSIGN_OR_RETURN(spec, BuildSpec(arguments));
+  SASQ_ASSIGN_OR_RETURN(const std::vector<UploadFile> files,
+                        NameUploads(&spec, [&context](const std::string& path) {
+                          context.console.Note("reading " + path);
+                        }));
+  if (!validate_only) SASQ_RETURN_IF_ERROR(SendUploads(context, files));
   request.set_request_id(request_id);
   request.set_validate_only(validate_only);
   absl::StatusOr<v1::SubmitJobResponse> response = context.client.SubmitJob(request);

@@ -17,10 +17,11 @@ using nlohmann::json;
 
 absl::Status ForEachJsonLine(
     absl::string_view text, absl::string_view what,
-    absl::FunctionRef<absl::Status(const json& object, int64_t line)> on_object) {
-  if (static_cast<int64_t>(text.size()) > kMaxJsonLinesBytes) {
+    absl::FunctionRef<absl::Status(const json& object, int64_t line)> on_object,
+    const JsonLinesLimits& limits) {
+  if (static_cast<int64_t>(text.size()) > limits.max_bytes) {
     return InvalidText(absl::StrCat(what, " has ", text.size(), " bytes, want at most ",
-                                    kMaxJsonLinesBytes, "; split it"));
+                                    limits.max_bytes, "; split it"));
   }
   int64_t line_number = 0;
   int64_t object_count = 0;
@@ -29,8 +30,9 @@ absl::Status ForEachJsonLine(
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     ++line_number;
     if (absl::StripAsciiWhitespace(line).empty()) continue;
-    if (++object_count > kMaxJsonLines) {
-      return InvalidText(absl::StrCat(what, " has more than ", kMaxJsonLines, " lines; split it"));
+    if (++object_count > limits.max_lines) {
+      return InvalidText(
+          absl::StrCat(what, " has more than ", limits.max_lines, " lines; split it"));
     }
     const std::string place = absl::StrCat(what, ":", line_number);
     const absl::StatusOr<json> object = ParseJsonObject(line, place);

@@ -18,13 +18,19 @@ namespace sasq {
 inline constexpr int64_t kMaxJsonLinesBytes = 64 << 20;
 inline constexpr int64_t kMaxJsonLines = 100'000;
 
+struct JsonLinesLimits {
+  int64_t max_bytes = kMaxJsonLinesBytes;
+  int64_t max_lines = kMaxJsonLines;
+};
+
 // Calls `on_object` for each line of `text` that is not blank, with its number (1 for the first).
 // INVALID_ARGUMENT (INVALID_TEXT), telling `what` and the line, for a line that is not a JSON
 // object or that `on_object` refuses with any status; the same if there is no line or a limit is
 // exceeded.
 absl::Status ForEachJsonLine(
     absl::string_view text, absl::string_view what,
-    absl::FunctionRef<absl::Status(const nlohmann::json& object, int64_t line)> on_object);
+    absl::FunctionRef<absl::Status(const nlohmann::json& object, int64_t line)> on_object,
+    const JsonLinesLimits& limits = JsonLinesLimits());
 
 // The value of `key`, a string that is not empty. INVALID_ARGUMENT otherwise.
 absl::StatusOr<std::string> NonemptyString(const nlohmann::json& object, absl::string_view key);

@@ -1,16 +1,23 @@
 #include "quant/text/text_source.h"
 
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "common/sha256.h"
+#include "common/status_macros.h"
+#include "quant/text/json_fields.h"
+#include "quant/text/json_lines.h"
 #include "quant/text/text_error.h"
 #include "quant/text/unicode.h"
 
 namespace sasq {
 namespace {
+
+constexpr int64_t kMaxTextLines = 100'000'000;
 
 // What a failed read of a text means: see LoadText.
 absl::Status TextFileError(const absl::Status& status) {
@@ -45,7 +52,25 @@ std::string JoinWikitextRows(absl::string_view file) {
   return text;
 }
 
-absl::StatusOr<LoadedText> LoadText(const std::string& path, TextLayout layout) {
+absl::StatusOr<std::string> JoinJsonLines(absl::string_view file, absl::string_view field,
+                                          absl::string_view what) {
+  std::string text;
+  text.reserve(file.size());
+  bool is_first = true;
+  SASQ_RETURN_IF_ERROR(ForEachJsonLine(file, what,
+                                       [&](const nlohmann::json& object, int64_t) -> absl::Status {
+                                         SASQ_ASSIGN_OR_RETURN(const std::string row,
+                                                               StringField(object, field));
+                                         absl::StrAppend(&text, is_first ? "" : "\n\n", row);
+                                         is_first = false;
+                                         return absl::OkStatus();
+                                       },
+                                       {.max_bytes = kMaxTextBytes, .max_lines = kMaxTextLines}));
+  return text;
+}
+
+absl::StatusOr<LoadedText> LoadText(const std::string& path, TextLayout layout,
+                                    absl::string_view json_field) {
   absl::StatusOr<std::string> text = ReadFile(path, kMaxTextBytes);
   if (!text.ok()) return TextFileError(text.status());
   if (absl::StripAsciiWhitespace(*text).empty()) {
@@ -57,7 +82,17 @@ absl::StatusOr<LoadedText> LoadText(const std::string& path, TextLayout layout) 
   }
   LoadedText loaded;
   loaded.file_sha256 = Sha256Hex(*text);
-  loaded.text = layout == TextLayout::kWikitextRows ? JoinWikitextRows(*text) : *std::move(text);
+  switch (layout) {
+    case TextLayout::kPlain:
+      loaded.text = *std::move(text);
+      break;
+    case TextLayout::kWikitextRows:
+      loaded.text = JoinWikitextRows(*text);
+      break;
+    case TextLayout::kJsonLines:
+      SASQ_ASSIGN_OR_RETURN(loaded.text, JoinJsonLines(*text, json_field, path));
+      break;
+  }
   return loaded;
 }
 

@@ -95,6 +95,17 @@ class Client:
         chunks = self.stream(ARTIFACTS, "DownloadBlob", {"sha256": sha256, "offset": offset})
         return b"".join(chunk.data for chunk in chunks)
 
+    def upload(self, sha256, content, size_bytes, offset=0):
+        """Uploads bytes of a blob in one message."""
+        stub, request_class = self._method(ARTIFACTS, "UploadBlob", self.channel.stream_unary)
+        start = {"sha256": sha256, "size_bytes": size_bytes, "offset": offset}
+        message = json_format.ParseDict({"start": start}, request_class())
+        message.data = content
+        try:
+            stub(iter([message]), timeout=30)
+        except grpc.RpcError as error:
+            raise ApiError(error) from None
+
     def download(self, name, folder):
         """Downloads a job's artifact, checking digests; returns the files by name."""
         artifact = self.call(ARTIFACTS, "GetArtifact", {"name": name})["artifact"]

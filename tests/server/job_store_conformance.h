@@ -331,6 +331,36 @@ TEST_P(JobStoreConformance, ArtifactIsPublishedWithItsStateAndDeletedWithItsJob)
   EXPECT_THAT(*store_->Delete(second, agree), testing::ElementsAre(shared));
 }
 
+TEST_P(JobStoreConformance, SpecsAndUploadsReferToBlobs) {
+  const std::string model = Sha256Hex("model");
+  const std::string text = Sha256Hex("text");
+  const auto insert = [&](const std::vector<std::string>& digests) {
+    JobChange added = NewJob();
+    v1::JobSpec& spec = *added.record.job.mutable_spec();
+    for (const std::string& digest : digests) {
+      spec.mutable_model()->add_files()->set_sha256(digest);
+    }
+    spec.mutable_training_text()->mutable_file()->set_sha256(text);
+    return Insert(added);
+  };
+  const std::string first = insert({model});
+  const std::string second = insert({});
+  EXPECT_TRUE(*store_->IsBlobReferenced(model));
+  EXPECT_TRUE(*store_->IsBlobReferenced(text));
+  const auto agree = [](const JobRecord&) { return absl::OkStatus(); };
+  EXPECT_THAT(*store_->Delete(first, agree), testing::ElementsAre(model));
+  EXPECT_TRUE(*store_->IsBlobReferenced(text));
+
+  ASSERT_TRUE(store_->NoteUploads({text, model}, absl::FromUnixSeconds(100)).ok());
+  EXPECT_THAT(*store_->Delete(second, agree), testing::IsEmpty());
+  EXPECT_TRUE(*store_->IsBlobReferenced(model));
+  ASSERT_TRUE(store_->NoteUploads({model}, absl::FromUnixSeconds(200)).ok());
+  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(100)), testing::IsEmpty());
+  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(200)), testing::ElementsAre(text));
+  EXPECT_FALSE(*store_->IsBlobReferenced(text));
+  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(201)), testing::ElementsAre(model));
+}
+
 TEST_P(JobStoreConformance, StatsCountStatesAndFindTheOldest) {
   EXPECT_EQ(store_->Stats()->oldest_queue_time, absl::InfiniteFuture());
   JobChange early = NewJob();

@@ -236,6 +236,41 @@ TEST(CompleteSpecTest, CompletingAgainChangesNothing) {
   EXPECT_TRUE(MessageDifferencer::Equals(Complete(comparison), comparison));
 }
 
+v1::UploadedFile Uploaded(const std::string& path) {
+  v1::UploadedFile file;
+  file.set_path(path);
+  file.set_sha256(std::string(64, 'a'));
+  return file;
+}
+
+v1::ModelSource& UploadedModel(v1::JobSpec& spec) {
+  spec.mutable_model()->set_uri("upload:model");
+  return *spec.mutable_model();
+}
+
+TEST(CompleteSpecTest, KnowsEverySource) {
+  v1::JobSpec spec = MinimalSpec();
+  for (const char* uri :
+       {"file:/data/model", "hf:org/name", "hf:org/name@v1", "s3://bucket/prefix"}) {
+    spec.mutable_model()->set_uri(uri);
+    EXPECT_EQ(Complete(spec).model().uri(), uri);
+  }
+  *UploadedModel(spec).add_files() = Uploaded("config.json");
+  spec.mutable_training_text()->set_uri("upload:train.txt");
+  *spec.mutable_training_text()->mutable_file() = Uploaded("train.txt");
+  spec.mutable_evaluation_text()->set_uri("hf:datasets/org/name@main/test.txt");
+  EXPECT_EQ(Complete(spec).model().files_size(), 1);
+}
+
+TEST(CompleteSpecTest, JsonLinesHaveAField) {
+  v1::JobSpec spec = MinimalSpec();
+  spec.mutable_training_text()->set_layout(v1::TEXT_LAYOUT_JSON_LINES);
+  EXPECT_EQ(Complete(spec).training_text().json_field(), "text");
+  EXPECT_EQ(Complete(spec).evaluation_text().json_field(), "");
+  spec.mutable_training_text()->set_json_field("body");
+  EXPECT_EQ(Complete(spec).training_text().json_field(), "body");
+}
+
 // A change that makes a good spec wrong, and the field that must be named.
 struct WrongSpec {
   const char* field;
@@ -257,6 +292,52 @@ std::vector<WrongSpec> WrongSpecs() {
       {"spec.model.uri", [](auto& s) { s.mutable_model()->set_uri("file:relative"); }},
       {"spec.model.uri",
        [](auto& s) { s.mutable_model()->set_uri("file:/" + std::string(4096, 'x')); }},
+      {"spec.model.uri", [](auto& s) { s.mutable_model()->set_uri("file:/data/../secret"); }},
+      {"spec.model.uri", [](auto& s) { s.mutable_model()->set_uri("hf:no-organization"); }},
+      {"spec.model.uri", [](auto& s) { s.mutable_model()->set_uri("s3://bucket/../x"); }},
+      {"spec.model.files", [](auto& s) { s.mutable_model()->set_uri("upload:x"); }},
+      {"spec.model.files", [](auto& s) { *s.mutable_model()->add_files() = Uploaded("a"); }},
+      {"spec.model.files[0].path",
+       [](auto& s) { *UploadedModel(s).add_files() = Uploaded("../config.json"); }},
+      {"spec.model.files[0].path", [](auto& s) { *UploadedModel(s).add_files() = Uploaded("/a"); }},
+      {"spec.model.files[0].path", [](auto& s) { *UploadedModel(s).add_files() = Uploaded(".."); }},
+      {"spec.model.files[1].path",
+       [](auto& s) {
+         for (int i = 0; i < 2; ++i) *UploadedModel(s).add_files() = Uploaded("config.json");
+       }},
+      {"spec.model.files[0].sha256",
+       [](auto& s) {
+         *UploadedModel(s).add_files() = Uploaded("a");
+         s.mutable_model()->mutable_files(0)->set_sha256("ABC");
+       }},
+      {"spec.model.files[0].size_bytes",
+       [](auto& s) {
+         *UploadedModel(s).add_files() = Uploaded("a");
+         s.mutable_model()->mutable_files(0)->set_size_bytes(-1);
+       }},
+      {"spec.model.files",
+       [](auto& s) {
+         for (int i = 0; i < 17; ++i) {
+           *UploadedModel(s).add_files() = Uploaded(absl::StrCat(i));
+           s.mutable_model()->mutable_files(i)->set_size_bytes(int64_t{1} << 36);
+         }
+       }},
+      {"spec.model.files",
+       [](auto& s) {
+         for (int i = 0; i < 1025; ++i) *UploadedModel(s).add_files() = Uploaded(absl::StrCat(i));
+       }},
+      {"spec.training_text.file", [](auto& s) { s.mutable_training_text()->set_uri("upload:x"); }},
+      {"spec.evaluation_text.file",
+       [](auto& s) { *s.mutable_evaluation_text()->mutable_file() = Uploaded("a"); }},
+      {"spec.training_text.uri",
+       [](auto& s) { s.mutable_training_text()->set_uri("hf:org/name"); }},
+      {"spec.training_text.json_field",
+       [](auto& s) { s.mutable_training_text()->set_json_field("text"); }},
+      {"spec.training_text.json_field",
+       [](auto& s) {
+         s.mutable_training_text()->set_layout(v1::TEXT_LAYOUT_JSON_LINES);
+         s.mutable_training_text()->set_json_field(std::string(129, 'x'));
+       }},
       {"spec.training_text.uri", [](auto& s) { s.clear_training_text(); }},
       {"spec.evaluation_text.uri", [](auto& s) { s.clear_evaluation_text(); }},
       {"spec.evaluation_text.layout",

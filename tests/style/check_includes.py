@@ -15,9 +15,9 @@ FORMATS = ["common", "quant/format"]
 DOMAIN = [*FORMATS, "quant/artifact", "proto", "kernels"]
 ENGINE = [*DOMAIN, "quant/text", "quant/ops"]
 MAY_INCLUDE = {
-    "client": [*FORMATS, "quant/artifact", "quant/export", "quant/gates", "proto"],
-    "server": [*FORMATS, "quant/artifact", "quant/gates", "proto", "kernels"],
-    "worker": [*ENGINE, "quant/gates", "quant/model", "quant/eval", "quant/train", "quant/methods"],
+    "client": [*FORMATS, "quant/artifact", "quant/export", "quant/gates", "quant/source", "proto"],
+    "server": [*FORMATS, "quant/artifact", "quant/gates", "quant/source", "proto", "kernels"],
+    "worker": [*ENGINE, "quant/gates", "quant/source", "quant/model", "quant/eval", "quant/train", "quant/methods"],
     "quant/methods": [*ENGINE, "quant/model", "quant/eval", "quant/train"],
     "quant/train": [*ENGINE, "quant/model"],
     "quant/eval": [*ENGINE, "quant/model"],
@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "quant/export": DOMAIN,
     "quant/gates": ["common", "proto"],
     "quant/artifact": FORMATS,
+    "quant/source": FORMATS,
     "quant/format": ["common"],
     "kernels": ["common"],
     "proto": [],
@@ -40,7 +41,9 @@ LIBRARIES = {
     "gRPC": (["grpcpp/", "grpc/"], ["client", "server", "worker", "common/rpc_status.cc"]),
     "prometheus-cpp": (["prometheus/"], ["common/metrics.cc"]),
     "spdlog": (["spdlog/"], ["common/log.cc"]),
-    "OpenSSL": (["openssl/"], ["common/sha256.cc", "common/ed25519.cc"]),
+    "OpenSSL": (["openssl/"], ["common/ed25519.cc", "common/sha1.cc", "common/sha256.cc"]),
+    "libcurl": (["curl/"], ["common/http.cc"]),
+    "tinyxml2": (["tinyxml2.h"], ["quant/source/s3.cc"]),
     "SQLite": (["sqlite3.h"], ["server"]),
     "CLI11": (["CLI/"], ["client", "server/sasqd_main.cc", "worker/sasq_worker_main.cc"]),
     "yaml-cpp": (["yaml-cpp/"], ["client"]),

@@ -33,6 +33,27 @@ TEST(TextSourceTest, WikitextRowsAreJoinedByTwoNewlines) {
   EXPECT_EQ(rows->file_sha256, Sha256Hex("a\n \nb\n"));
 }
 
+TEST(TextSourceTest, JsonLinesAreJoinedByTwoNewlines) {
+  const std::string rows = R"({"id": 1, "text": "one", "body": "eins"}
+
+{"body": "zwei\n", "text": "two"}
+{"text": "", "body": "drei"})";
+  EXPECT_EQ(*JoinJsonLines(rows, "text", "rows"), "one\n\ntwo\n\n");
+  EXPECT_EQ(*JoinJsonLines(rows, "body", "rows"), "eins\n\nzwei\n\n\ndrei");
+  TemporaryFolder folder;
+  const auto loaded = LoadText(folder.Write("t", rows), TextLayout::kJsonLines, "body");
+  EXPECT_EQ(loaded->text, "eins\n\nzwei\n\n\ndrei");
+  EXPECT_EQ(loaded->file_sha256, Sha256Hex(rows));
+}
+
+TEST(TextSourceTest, RefusesWrongJsonLines) {
+  EXPECT_TRUE(
+      IsInvalid(JoinJsonLines("{\"text\": \"a\"}\n[1]", "text", "rows"), "INVALID_TEXT", "rows:2"));
+  EXPECT_TRUE(IsInvalid(JoinJsonLines("{\"a\": 1}", "text", "rows"), "INVALID_TEXT", "rows:1"));
+  EXPECT_TRUE(IsInvalid(JoinJsonLines("{\"text\": 1}", "text", "rows"), "INVALID_TEXT", "text"));
+  EXPECT_TRUE(IsInvalid(JoinJsonLines("\n", "text", "rows"), "INVALID_TEXT", "rows is empty"));
+}
+
 TEST(TextSourceTest, RefusesWhatIsNotAText) {
   TemporaryFolder folder;
   const auto load = [](const std::string& path) { return LoadText(path, TextLayout::kPlain); };

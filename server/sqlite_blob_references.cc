@@ -1,0 +1,71 @@
+#include "server/sqlite_blob_references.h"
+
+#include "common/status_macros.h"
+#include "server/spec_uploads.h"
+
+namespace sasq {
+namespace {
+
+// The first column of every row.
+absl::StatusOr<std::vector<std::string>> AllRows(SqliteStatement& statement) {
+  std::vector<std::string> rows;
+  while (true) {
+    SASQ_ASSIGN_OR_RETURN(const bool found, statement.Step());
+    if (!found) return rows;
+    rows.push_back(statement.Bytes(0));
+  }
+}
+
+}  // namespace
+
+absl::Status WriteInputReferences(SqliteConnection& connection, absl::string_view id,
+                                  const v1::JobSpec& spec) {
+  for (const v1::UploadedFile* file : UploadsOf(spec)) {
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare("INSERT OR IGNORE INTO job_inputs (job_id, sha256) VALUES (?, ?)"));
+    SASQ_RETURN_IF_ERROR(statement.BindText(id).BindText(file->sha256()).Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ReferencesOfJob(SqliteConnection& connection,
+                                                         absl::string_view id) {
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("SELECT sha256 FROM artifact_blobs WHERE job_id = ?1 "
+                         "UNION SELECT sha256 FROM job_inputs WHERE job_id = ?1"));
+  statement.BindText(id);
+  return AllRows(statement);
+}
+
+absl::StatusOr<bool> IsReferenced(SqliteConnection& connection, absl::string_view sha256) {
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("SELECT EXISTS (SELECT 1 FROM artifact_blobs WHERE sha256 = ?1) OR "
+                         "EXISTS (SELECT 1 FROM job_inputs WHERE sha256 = ?1) OR "
+                         "EXISTS (SELECT 1 FROM uploads WHERE sha256 = ?1)"));
+  SASQ_RETURN_IF_ERROR(statement.BindText(sha256).Step().status());
+  return statement.Int(0) != 0;
+}
+
+absl::Status WriteUploads(SqliteConnection& connection, const std::vector<std::string>& digests,
+                          absl::Time time) {
+  for (const std::string& digest : digests) {
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare("INSERT OR REPLACE INTO uploads (sha256, time) VALUES (?, ?)"));
+    SASQ_RETURN_IF_ERROR(statement.BindText(digest).BindTime(time).Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> RemoveUploadsBefore(SqliteConnection& connection,
+                                                             absl::Time time) {
+  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                        connection.Prepare("DELETE FROM uploads WHERE time < ? RETURNING sha256"));
+  statement.BindTime(time);
+  return AllRows(statement);
+}
+
+}  // namespace sasq

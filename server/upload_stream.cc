@@ -1,0 +1,83 @@
+#include "server/upload_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc_status.h"
+#include "common/status_macros.h"
+#include "server/server_status.h"
+
+namespace sasq {
+namespace {
+
+constexpr size_t kMaxDataBytes = 1 << 20;
+
+absl::Status InvalidMessage(absl::string_view field, absl::string_view description) {
+  return FieldViolationsStatus({{std::string(field), std::string(description)}}, "INVALID_REQUEST");
+}
+
+}  // namespace
+
+UploadStream* UploadStream::Start(Coordinator& coordinator, Executor& executor) {
+  std::unique_ptr<UploadStream> stream(new UploadStream(coordinator, executor));
+  UploadStream* const started = stream.get();
+  started->self_ = std::move(stream);
+  started->StartRead(&started->request_);
+  return started;
+}
+
+void UploadStream::OnReadDone(bool ok) {
+  const bool accepted = executor_.TrySubmit([this, ok] {
+    if (!ok) return End(Complete());
+    const absl::StatusOr<bool> is_there = Take();
+    if (!is_there.ok() || *is_there) return End(is_there.status());
+    StartRead(&request_);
+  });
+  if (!accepted) End(ServerBusyStatus());
+}
+
+void UploadStream::End(const absl::Status& status) {
+  upload_.reset();
+  Finish(ToGrpcStatus(status));
+}
+
+absl::Status UploadStream::TakeStart() {
+  if (!request_.has_start()) return InvalidMessage("start", "is required in the first message");
+  started_ = true;
+  start_ = request_.start();
+  SASQ_ASSIGN_OR_RETURN(upload_, coordinator_.BeginUpload(start_));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> UploadStream::Take() {
+  if (!started_) {
+    SASQ_RETURN_IF_ERROR(TakeStart());
+  } else if (request_.has_start()) {
+    return InvalidMessage("start", "is for the first message alone");
+  }
+  if (upload_ == nullptr) return true;
+  if (request_.data().size() > kMaxDataBytes) {
+    return InvalidMessage("data", absl::StrCat("has ", request_.data().size(),
+                                               " bytes, want at most ", kMaxDataBytes));
+  }
+  const int64_t left = start_.size_bytes() - upload_->size_bytes();
+  if (static_cast<int64_t>(request_.data().size()) > left) {
+    return InvalidMessage("data", absl::StrCat("has ", request_.data().size(), " bytes, but only ",
+                                               left, " of the blob are left"));
+  }
+  SASQ_RETURN_IF_ERROR(upload_->Append(request_.data()));
+  return false;
+}
+
+absl::Status UploadStream::Complete() {
+  if (!started_) return InvalidMessage("start", "is required in the first message");
+  if (upload_->size_bytes() == start_.size_bytes()) {
+    return coordinator_.FinishUpload(start_, *upload_);
+  }
+  return WithReason(absl::FailedPreconditionError(
+                        absl::StrCat("the stream ended after ", upload_->size_bytes(), " of ",
+                                     start_.size_bytes(), " bytes; they stay, go on from there")),
+                    "UPLOAD_INCOMPLETE");
+}
+
+}  // namespace sasq

@@ -1,0 +1,38 @@
+// What needs no server; the rest is tested with one in tests/quant/source.
+#include "common/http.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sasq {
+namespace {
+
+TEST(HttpTest, PercentEncodesAllButTheUnreserved) {
+  EXPECT_EQ(PercentEncode("aZ09-._~"), "aZ09-._~");
+  EXPECT_EQ(PercentEncode("a b/c+d%?&#"), "a%20b%2Fc%2Bd%25%3F%26%23");
+  EXPECT_EQ(PercentEncode("a b/c", "/"), "a%20b/c");
+  EXPECT_EQ(PercentEncode("ü"), "%C3%BC");
+}
+
+TEST(HttpTest, RefusesOtherProtocols) {
+  const auto take = [](const HttpResponse&, absl::string_view) { return absl::OkStatus(); };
+  for (const char* url : {"file:///etc/passwd", "ftp://localhost/x", "gopher://localhost/x", ""}) {
+    HttpRequest request;
+    request.url = url;
+    EXPECT_TRUE(absl::IsInvalidArgument(HttpGet(request, {}, {}, take).status())) << url;
+  }
+}
+
+TEST(HttpTest, SaysWhoCannotBeReached) {
+  HttpRequest request;
+  request.url = "http://127.0.0.1:9/path?secret=1";
+  const absl::Status status = HttpGet(request, {}, {}, [](const HttpResponse&, absl::string_view) {
+                                return absl::OkStatus();
+                              }).status();
+  EXPECT_TRUE(absl::IsUnavailable(status));
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("http://127.0.0.1:9/path:"));
+  EXPECT_THAT(std::string(status.message()), testing::Not(testing::HasSubstr("secret")));
+}
+
+}  // namespace
+}  // namespace sasq
