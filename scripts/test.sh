@@ -35,8 +35,8 @@ cmake --preset release -DSASQ_BUILD_TESTS=ON >/dev/null
 ctest --preset release --parallel "$jobs" --label-regex '^style$'
 
 build release
-# For every compute capability; nothing of it runs without a GPU but the checks of arguments.
-build cuda sasq-worker kernels_cuda_arguments_test kernels_cuda_gpu_test gpu_bench
+# For every compute capability. Without a GPU the worker computes on the CPU and kernels check arguments.
+build cuda sasqd sasq sasq-worker kernels_cuda_arguments_test kernels_cuda_gpu_test gpu_bench
 # Thread safety annotations are clang's: build what has threads with it.
 build clang sasq_common sasq_server sasq_client_commands sasq_worker
 
@@ -49,7 +49,7 @@ if [ "$long" -eq 1 ]; then
 fi
 
 step "Tests, preset cuda"
-ctest --preset cuda --parallel "$jobs" --tests-regex '^kernels_(cuda_arguments|cuda_gpu|product_machine_code)'
+ctest --preset cuda --parallel "$jobs" --tests-regex '^(kernels_(cuda_arguments|cuda_gpu|product_machine_code)|e2e_(job|metrics)$)'
 
 step "Tests"
 exclude='^(long|reference)$'
