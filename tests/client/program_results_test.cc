@@ -80,6 +80,7 @@ v1::GateResult FailedGate() {
 
 TEST_F(ProgramResultsTest, AFailedGateHasItsLineAndItsExitCode) {
   v1::Job failed = Job();
+  failed.set_name(JobName("bad456"));
   failed.set_state(v1::JOB_STATE_FAILED);
   failed.mutable_error()->set_reason(v1::JOB_FAILURE_REASON_QUALITY_GATE);
   failed.mutable_error()->set_message("quality gate failed: max-ppl is 21.160, bound 20.000");
@@ -87,7 +88,7 @@ TEST_F(ProgramResultsTest, AFailedGateHasItsLineAndItsExitCode) {
   service_.AddJob(failed);
   for (const char* command : {"watch", "wait"}) {
     service_.AddWatch({{failed}, grpc::Status::OK});
-    const ProgramResult run = Run({command, "abc123", "--quiet"});
+    const ProgramResult run = Run({command, "bad456", "--quiet"});
     EXPECT_EQ(run.exit_code, 3) << command;
     EXPECT_EQ(run.err, "sasq: quality gate failed: max-ppl is 21.160, bound 20.000\n");
     EXPECT_THAT(run.out, HasSubstr("21.160")) << "the comparison is shown all the same";

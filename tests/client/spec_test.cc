@@ -305,9 +305,11 @@ TEST(SpecFlagsTest, EveryFlagSetsItsOwnField) {
   SpecArguments arguments;
   arguments.values = {{"--model", "/m"},
                       {"--train-text", "/t"},
-                      {"--train-layout", "plain"},
+                      {"--train-layout", "json-lines"},
+                      {"--train-json-field", "body"},
                       {"--eval-text", "/e"},
-                      {"--eval-layout", "wikitext-rows"},
+                      {"--eval-layout", "json-lines"},
+                      {"--eval-json-field", "words"},
                       {"--name", "n"},
                       {"--preset", "sasq_max"},
                       {"--method", "sasq"},
@@ -341,8 +343,8 @@ TEST(SpecFlagsTest, EveryFlagSetsItsOwnField) {
   ExpectSpec(BuildSpec(arguments), R"(
       display_name: "n"
       model { uri: "file:/m" }
-      training_text { uri: "file:/t" layout: TEXT_LAYOUT_PLAIN }
-      evaluation_text { uri: "file:/e" layout: TEXT_LAYOUT_WIKITEXT_ROWS }
+      training_text { uri: "file:/t" layout: TEXT_LAYOUT_JSON_LINES json_field: "body" }
+      evaluation_text { uri: "file:/e" layout: TEXT_LAYOUT_JSON_LINES json_field: "words" }
       recipe {
         preset: PRESET_SASQ_MAX method: METHOD_SASQ first_token: FIRST_TOKEN_FLOAT
         scale_rule: SCALE_RULE_ABSMAX_MEAN percentile: 99.5 rotation: ROTATION_FOLDED

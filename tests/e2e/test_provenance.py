@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, SSlibKey
@@ -126,7 +126,9 @@ def test_an_envelope_of_another_implementation(service, client, job, tmp_path):
     envelope.sign(signer)
     attestation.write_text(json.dumps(envelope.to_dict()))
     theirs = tmp_path / "theirs.pub"
-    theirs.write_text(signer.public_key.keyval["public"])
+    theirs.write_bytes(
+        ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(signer.public_key.keyval["public"])).public_bytes(
+            Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     accepted = service.cli("artifacts", "verify", folder, "--attestation", attestation, "--public-key", theirs)
     assert accepted.returncode == 0, accepted
     assert service.cli("artifacts", "verify", folder, "--attestation", attestation,

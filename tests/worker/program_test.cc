@@ -106,7 +106,7 @@ TEST(WorkerProgramTest, WrongUseIsExplained) {
   EXPECT_THAT(device.log(), HasSubstr("--device"));
   WorkerProgram address({"--metrics_address", "nowhere:x"});
   EXPECT_EQ(address.ExitCode(), 1);
-  EXPECT_THAT(address.log(), HasSubstr("choose another --metrics_address"));
+  EXPECT_THAT(address.log(), HasSubstr("the address for metrics is \"nowhere:x\", want HOST:PORT"));
 }
 
 // Asked for by name, a device that is not there is an error; `auto` computes on the CPU.
