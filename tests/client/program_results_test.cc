@@ -27,7 +27,10 @@ class ProgramResultsTest : public ::testing::Test {
   ProgramResultsTest() {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_ / "artifact");
-    const std::vector<NamedFile> files = AssembleArtifact(SamplePack(3), SampleReport()).value();
+    const Report report = SampleReport();
+    ScalePack pack = SamplePack(3);
+    pack.spec_json = report.provenance.spec_json;
+    const std::vector<NamedFile> files = AssembleArtifact(pack, report).value();
     for (const NamedFile& file : files) {
       Write("artifact/" + file.file_name, file.content);
       service_.AddBlob(file.file_name, file.content);
