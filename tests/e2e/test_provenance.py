@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, SSlibKey
@@ -121,12 +121,12 @@ def test_an_envelope_of_another_implementation(service, client, job, tmp_path):
     attestation = tmp_path / "a.jsonl"
     assert service.cli("artifacts", "sign", folder, "--key", key, "--out", attestation).returncode == 0
     ours = json.loads(attestation.read_text())
-    signer = CryptoSigner.generate_ed25519()
+    private = ed25519.Ed25519PrivateKey.generate()
     envelope = Envelope(base64.b64decode(ours["payload"]), ours["payloadType"], {})
-    envelope.sign(signer)
+    envelope.sign(CryptoSigner(private))
     attestation.write_text(json.dumps(envelope.to_dict()))
     theirs = tmp_path / "theirs.pub"
-    theirs.write_text(signer.public_key.keyval["public"])
+    theirs.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     accepted = service.cli("artifacts", "verify", folder, "--attestation", attestation, "--public-key", theirs)
     assert accepted.returncode == 0, accepted
     assert service.cli("artifacts", "verify", folder, "--attestation", attestation,

@@ -192,8 +192,8 @@ TEST(CompleteSpecTest, GatesBringTheRowsAndWindowsThatTheyNeed) {
   spec.mutable_gates()->set_max_kl_divergence(0.05);
   const v1::JobSpec completed = Complete(spec);
   EXPECT_THAT(Baselines(completed),
-              testing::ElementsAre("static_mse", "rtn_dynamic-first-token-float-a6",
-                                   "fp-first-token-float", "fp"));
+              testing::ElementsAre("static_mse", "rtn_dynamic-first-token-float-a6", "fp",
+                                   "fp-first-token-float"));
   EXPECT_EQ(completed.baselines(1).first_token(), v1::FIRST_TOKEN_FLOAT);
   EXPECT_EQ(completed.baselines(1).activation_bits(), 6);
   EXPECT_EQ(completed.evaluation().agreement_window_count(), 2);
