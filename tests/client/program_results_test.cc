@@ -27,11 +27,7 @@ class ProgramResultsTest : public ::testing::Test {
   ProgramResultsTest() {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_ / "artifact");
-    const Report report = SampleReport();
-    ScalePack pack = SamplePack(3);
-    pack.spec_json = report.provenance.spec_json;
-    const std::vector<NamedFile> files = AssembleArtifact(pack, report).value();
-    for (const NamedFile& file : files) {
+    for (const NamedFile& file : SampleArtifact()) {
       Write("artifact/" + file.file_name, file.content);
       service_.AddBlob(file.file_name, file.content);
     }
@@ -82,8 +78,8 @@ v1::GateResult FailedGate() {
 }
 
 TEST_F(ProgramResultsTest, AFailedGateHasItsLineAndItsExitCode) {
-  v1::Job failed = Job();
-  failed.set_name(JobName("bad456"));
+  const std::string name = JobName("bad123");
+  v1::Job failed = MakeSucceededJob(name, 6);
   failed.set_state(v1::JOB_STATE_FAILED);
   failed.mutable_error()->set_reason(v1::JOB_FAILURE_REASON_QUALITY_GATE);
   failed.mutable_error()->set_message("quality gate failed: max-ppl is 21.160, bound 20.000");
@@ -91,7 +87,7 @@ TEST_F(ProgramResultsTest, AFailedGateHasItsLineAndItsExitCode) {
   service_.AddJob(failed);
   for (const char* command : {"watch", "wait"}) {
     service_.AddWatch({{failed}, grpc::Status::OK});
-    const ProgramResult run = Run({command, "bad456", "--quiet"});
+    const ProgramResult run = Run({command, name, "--quiet"});
     EXPECT_EQ(run.exit_code, 3) << command;
     EXPECT_EQ(run.err, "sasq: quality gate failed: max-ppl is 21.160, bound 20.000\n");
     EXPECT_THAT(run.out, HasSubstr("21.160")) << "the comparison is shown all the same";

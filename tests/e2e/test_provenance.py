@@ -121,14 +121,12 @@ def test_an_envelope_of_another_implementation(service, client, job, tmp_path):
     attestation = tmp_path / "a.jsonl"
     assert service.cli("artifacts", "sign", folder, "--key", key, "--out", attestation).returncode == 0
     ours = json.loads(attestation.read_text())
-    signer = CryptoSigner.generate_ed25519()
+    private = ed25519.Ed25519PrivateKey.generate()
     envelope = Envelope(base64.b64decode(ours["payload"]), ours["payloadType"], {})
-    envelope.sign(signer)
+    envelope.sign(CryptoSigner(private))
     attestation.write_text(json.dumps(envelope.to_dict()))
     theirs = tmp_path / "theirs.pub"
-    theirs.write_bytes(
-        ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(signer.public_key.keyval["public"])).public_bytes(
-            Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    theirs.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     accepted = service.cli("artifacts", "verify", folder, "--attestation", attestation, "--public-key", theirs)
     assert accepted.returncode == 0, accepted
     assert service.cli("artifacts", "verify", folder, "--attestation", attestation,

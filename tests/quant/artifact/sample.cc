@@ -269,4 +269,11 @@ Report SampleReport() {
   return report;
 }
 
+std::vector<NamedFile> SampleArtifact() {
+  const ScalePack pack = SamplePack(3);
+  Report report = SampleReport();
+  report.provenance.spec_json = pack.spec_json;
+  return AssembleArtifact(pack, report).value();
+}
+
 }  // namespace sasq

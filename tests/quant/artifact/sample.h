@@ -3,7 +3,9 @@
 #define SASQ_TESTS_QUANT_ARTIFACT_SAMPLE_H_
 
 #include <string>
+#include <vector>
 
+#include "quant/artifact/artifact.h"
 #include "quant/artifact/report.h"
 #include "quant/artifact/scale_pack.h"
 
@@ -27,6 +29,9 @@ Report SampleComparison();
 
 // The same rows in a job that chose one of them.
 Report SampleReport();
+
+// The files of a job's artifact whose pack and report are about the same weights and spec.
+std::vector<NamedFile> SampleArtifact();
 
 }  // namespace sasq
 
