@@ -16,9 +16,32 @@ const json& Nothing() {
   return *nothing;
 }
 
+// Writing JSON recurses, so what nests without end must not be read.
+bool NestsTooDeep(absl::string_view text) {
+  constexpr int kMaxDepth = 64;
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '[' || c == '{')) {
+      if (++depth > kMaxDepth) return true;
+    } else if (!in_string && (c == ']' || c == '}')) {
+      --depth;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 absl::StatusOr<json> ParseArtifactJson(absl::string_view text, absl::string_view what) {
+  if (NestsTooDeep(text)) {
+    return absl::InvalidArgumentError(absl::StrCat(what, " nests too deep for what it should be"));
+  }
   absl::StatusOr<json> root = ParseJsonObject(text, what);
   // An artifact is no model: the reason that the reader gives does not travel on.
   if (!root.ok()) return absl::InvalidArgumentError(root.status().message());

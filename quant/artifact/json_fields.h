@@ -14,7 +14,8 @@
 
 namespace sasq {
 
-// Parses one JSON object without a key twice. INVALID_ARGUMENT names `what`.
+// Parses one JSON object that has no key twice and nests at most 64 levels deep. INVALID_ARGUMENT
+// names `what`.
 absl::StatusOr<nlohmann::json> ParseArtifactJson(absl::string_view text, absl::string_view what);
 
 // One object. The first field that is missing or not what it should be is kept as INVALID_ARGUMENT

@@ -338,6 +338,9 @@ TEST(ManifestTest, WrongFieldsAreNamed) {
   newer["format_version"] = 3;
   EXPECT_EQ(ParseManifest(newer.dump(), "m").status().code(),
             absl::StatusCode::kFailedPrecondition);
+  const std::string deep = R"({"\"[[": )" + std::string(1'000'000, '[');
+  EXPECT_THAT(std::string(ParseManifest(deep, "m").status().message()),
+              HasSubstr("m nests too deep"));
   for (size_t i = 0; i + 1 < good.size(); ++i) {
     EXPECT_FALSE(ParseManifest(good.substr(0, i), "m").ok()) << "cut at " << i;
   }
