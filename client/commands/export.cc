@@ -171,7 +171,7 @@ absl::StatusOr<ExportSummary> ExportWithBar(const CommandContext& context,
         {absl::StrFormat("%s %3.0f%%  %s", RenderBar(fraction, columns, console.err.style()),
                          100 * fraction, BytesText(done_bytes))});
   };
-  const absl::StatusOr<ExportSummary> summary = ExportCompressedTensors(source.pack, wanted);
+  absl::StatusOr<ExportSummary> summary = ExportCompressedTensors(source.pack, wanted);
   if (!summary.ok()) return LocalError(summary.status());
   return summary;
 }

@@ -39,8 +39,8 @@ std::vector<std::string> VllmWarnings(const std::optional<ServingDevice>& device
 
 std::vector<std::string> SglangWarnings(const std::optional<ServingDevice>& device) {
   std::vector<std::string> warnings = {
-      "SGLang reads the static scales and ignores them: it quantizes activations per token, so its "
-      "speed and quality are those of dynamic INT8"};
+      "SGLang ignores the static scales: it quantizes activations per token, so that speed and "
+      "quality are those of dynamic INT8; several versions fail to load them for fused linears"};
   if (device.has_value() && !device->is_cpu &&
       (device->capability < kSglangFirst || device->capability >= kBlackwell)) {
     warnings.push_back(absl::StrCat("SGLang has no INT8 product for ", SmName(device->capability),

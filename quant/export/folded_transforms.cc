@@ -33,9 +33,8 @@ void AddMethodReasons(const v1::Recipe& recipe, std::vector<std::string>& reason
     case v1::METHOD_STATIC_PERCENTILE:
     case v1::METHOD_SASQ:
     case v1::METHOD_QUAROT:
+    case v1::METHOD_SMOOTHQUANT:  // its smoothing is the reason
       break;
-    case v1::METHOD_SMOOTHQUANT:
-      break;  // its smoothing is the reason
     case v1::METHOD_SPINQUANT:
       reasons.push_back("spinquant's learned rotations are not in the pack");
       break;
