@@ -25,7 +25,8 @@ ALL_ROWS = [
     row_of("SMOOTHQUANT", smoothing={"alpha": 0.5}), row_of("SMOOTHQUANT", activations="ACTIVATIONS_DYNAMIC"),
     row_of("QUAROT"), row_of("QUAROT", activations="ACTIVATIONS_STATIC"), row_of("SPINQUANT"), row_of("LLM_QAT"),
     row_of("SASQ"), row_of("SASQ", first_token="FIRST_TOKEN_PREFIX", prefix_tokens=[0, 3]), row_of("FP_CLIPPED"),
-    row_of("STATIC_MSE", name="six_bits", activation_bits=6), row_of("SASQ_SERVE"), row_of("SASQ_MAX")]
+    row_of("STATIC_MSE", name="six_bits", activation_bits=6, first_token="FIRST_TOKEN_FLOAT"), row_of("SASQ_SERVE"),
+    row_of("SASQ_MAX")]
 ALL_NAMES = [
     "fp", "rtn_dynamic", "static_absmax", "static_absmax-absmax-max", "static_percentile", "static_mse",
     "smoothquant", "smoothquant-dynamic", "quarot", "quarot-static", "spinquant", "llm_qat",
