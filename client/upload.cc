@@ -90,7 +90,7 @@ absl::Status SendFile(ServiceClient& client, const UploadFile& file, Reconnector
   }
   int mismatches = 0;
   while (true) {
-    const absl::Status status = SendRest(client, file, local.get(), reconnector, on_bytes);
+    absl::Status status = SendRest(client, file, local.get(), reconnector, on_bytes);
     if (status.ok()) return status;
     const std::string reason = ReasonOf(status);
     if (reason == "STORAGE_FULL") return status;

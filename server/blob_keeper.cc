@@ -127,7 +127,7 @@ absl::Status BlobKeeper::FinishUpload(const std::string& sha256, BlobUpload& upl
   SASQ_RETURN_IF_ERROR(jobs_.NoteUploads({sha256}, now));
   Pin(sha256);
   const Stopwatch stopwatch;
-  const absl::Status status = upload.Finish();
+  absl::Status status = upload.Finish();
   metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
   Unpin(sha256);
   metrics_.SetBlobBytes(blobs_.size_bytes());

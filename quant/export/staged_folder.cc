@@ -128,7 +128,7 @@ absl::Status StagedFolder::Publish() {
   const std::string old = absl::StrCat(out_, ".old-", NewUid());
   const bool has_old = fs::exists(out_, error) && !fs::is_empty(out_, error);
   if (has_old) SASQ_RETURN_IF_ERROR(Rename(out_, old));
-  if (const absl::Status renamed = Rename(staging_, out_); !renamed.ok()) {
+  if (absl::Status renamed = Rename(staging_, out_); !renamed.ok()) {
     if (has_old) SASQ_RETURN_IF_ERROR(Rename(old, out_));
     return renamed;
   }

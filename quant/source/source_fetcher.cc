@@ -89,6 +89,7 @@ absl::StatusOr<std::vector<RemoteFile>> SourceFetcher::Choose(const SourceUri& u
     return chosen;
   }
   std::vector<std::string> names;
+  names.reserve(files.size());
   for (const RemoteFile& file : files) names.push_back(file.name);
   SASQ_ASSIGN_OR_RETURN(
       const std::vector<std::string> wanted,
