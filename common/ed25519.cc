@@ -6,8 +6,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include <cstring>
-
 #include "absl/strings/str_cat.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
@@ -27,8 +25,7 @@ int GivePassphrase(char* buffer, int size, int /*writing*/, void* context) {
   if (!passphrase.given.has_value() || passphrase.given->size() > static_cast<size_t>(size)) {
     return -1;
   }
-  std::memcpy(buffer, passphrase.given->data(), passphrase.given->size());
-  return static_cast<int>(passphrase.given->size());
+  return static_cast<int>(passphrase.given->copy(buffer, static_cast<size_t>(size)));
 }
 
 using KeyReader = EVP_PKEY* (*)(BIO*, EVP_PKEY**, pem_password_cb*, void*);
