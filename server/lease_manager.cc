@@ -20,6 +20,8 @@ using dispatch::v1::CompleteTaskRequest;
 
 // Expired leases that one Tick ends.
 constexpr int kMaxExpiriesPerTick = 1000;
+// Queued jobs, the newest, that the metrics are told of one by one.
+constexpr int kMaxQueueSample = 1000;
 
 absl::Status LeaseLost(absl::string_view job_name) {
   return WithReason(
@@ -267,7 +269,8 @@ absl::Status LeaseManager::Publish(const CompleteTaskRequest& request, absl::str
 
 absl::Status LeaseManager::Tick(absl::Time now) {
   parts_.workers.ForgetLost(now);
-  parts_.metrics.SetWorkers(parts_.workers.List(now));
+  const std::vector<v1::Worker> workers = parts_.workers.List(now);
+  parts_.metrics.SetWorkers(workers, now);
   parts_.metrics.SetBlobBytes(parts_.blobs.size_bytes());
   if (now >= first_expiry_time_) {
     SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> expired,
@@ -293,6 +296,11 @@ absl::Status LeaseManager::Tick(absl::Time now) {
   }
   SASQ_ASSIGN_OR_RETURN(const JobStats stats, parts_.jobs.Stats());
   parts_.metrics.SetJobs(stats, now);
+  std::vector<JobRecord> queued;
+  if (stats.oldest_queue_time != absl::InfiniteFuture()) {
+    SASQ_ASSIGN_OR_RETURN(queued, parts_.jobs.List({v1::JOB_STATE_QUEUED}, 0, kMaxQueueSample));
+  }
+  parts_.metrics.SetQueue(queued, workers);
   return absl::OkStatus();
 }
 
