@@ -25,6 +25,9 @@ def test_metrics_of_both_programs_during_a_job(service, client, make_spec):
         assert len(own) >= 5, families
         assert "sasq_build_info" in own
         assert name.removeprefix("jobs/") not in text, "a job's id is no label"
+        page = f"127.0.0.1:{program.ports['metrics']}"
+        assert service.cli("health", "--metrics", page).stdout == "SERVING\n"
+    assert service.cli("health", "--service", "sasq.v1.QuantizationService").stdout == "SERVING\n"
     client.cancel(name)
 
 
