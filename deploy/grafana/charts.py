@@ -5,7 +5,7 @@ import math
 import time
 
 HEIGHT = 170
-LEFT, RIGHT, TOP, BOTTOM = 58, 6, 8, 20
+LEFT, RIGHT, TOP, BOTTOM = 66, 6, 8, 20
 PALETTE = ("#3871dc", "#e0752d", "#37872d", "#c4162a", "#8f3bb8", "#0f7fa5", "#b5890b", "#c2407f", "#5f6b7a", "#6ccf8e")
 COLORS = {"red": "#c4162a", "yellow": "#b5890b", "green": "#37872d"}
 SCALES = {
@@ -30,8 +30,9 @@ def text_of(value, unit):
     if unit not in ("none", "percentunit") and not value:
         return "0"
     scaled = value / scale
-    digits = 0 if scaled == round(scaled) else max(0, 3 - len(str(int(abs(scaled)))))
-    return f"{scaled:.{digits}f}" + (f" {name}" if name not in ("", "%", "k", "M", "G") else name)
+    digits = 4 if unit == "none" else 3
+    text = f"{scaled:.{digits}g}" if abs(scaled) < 1000 else f"{scaled:.0f}"
+    return text + (f" {name}" if name not in ("", "%", "k", "M", "G") else name)
 
 
 def color_at(value, panel):
@@ -41,10 +42,14 @@ def color_at(value, panel):
     return COLORS[held[-1]] if held else PALETTE[0]
 
 
-def ticks_of(low, high):
-    """Round numbers between two values, four or so."""
+def ticks_of(low, high, unit):
+    """Round numbers between two values, four or so; round in the unit that people read."""
     rough = (high - low) / 4
-    power = 10 ** math.floor(math.log10(rough))
+    if unit in ("s", "bytes"):
+        scale = next((scale for scale, _ in SCALES[unit] if high >= scale), 1)
+    else:
+        scale = 1
+    power = scale * 10 ** math.floor(math.log10(rough / scale))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
     first = math.ceil(low / step - 1e-9)
     return [round(i * step, 12) for i in range(first, math.floor(high / step + 1e-9) + 1)]
@@ -74,7 +79,6 @@ def bounds_of(panel, layers):
 
 def lines(panel, series, width, begin, end):
     defaults = panel["fieldConfig"]["defaults"]
-    series = sorted(series, key=lambda one: one[0])
     is_stacked = defaults["custom"]["stacking"]["mode"] == "normal"
     layers = stack(series) if is_stacked else [(legend, points, None) for legend, points in series]
     low, high = bounds_of(panel, layers)
@@ -86,9 +90,10 @@ def lines(panel, series, width, begin, end):
         return TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     parts = []
-    for tick in ticks_of(low, high):
+    unit = defaults["unit"]
+    for tick in ticks_of(low, high, unit):
         parts.append(f'<line x1="{LEFT}" x2="{width - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#e1e4e8"/>'
-                     f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{text_of(tick, defaults["unit"])}</text>')
+                     f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{text_of(tick, unit)}</text>')
     for i in range(5):
         when = begin + (end - begin) * i / 4
         anchor = ("start", "middle", "middle", "middle", "end")[i]

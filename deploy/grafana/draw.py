@@ -24,7 +24,8 @@ h1{margin:0;font-size:22px}h2{margin:18px 0 8px;font-size:15px}p{margin:2px 0 0;
 .panel h3{margin:0 0 4px;font-size:13px;font-weight:600}svg{display:block}
 .big{font-size:30px;font-weight:600;padding:6px 0 2px}.none{color:#8b949e;padding:40px 0;text-align:center}
 .legend{color:#586069;font-size:11px;line-height:1.5;max-height:50px;overflow:hidden}
-.legend i{display:inline-block;width:10px;height:3px;margin:0 4px 3px 0}.legend span{margin-right:10px;white-space:nowrap}
+.legend i{display:inline-block;width:10px;height:3px;margin:0 4px 3px 0}
+.legend span{margin-right:10px;white-space:nowrap}
 """
 
 
@@ -57,11 +58,12 @@ def legend_of(form, metric):
 
 
 def draw_panel(panel, source):
-    series = [one for target in panel["targets"] for one in source.ask(target)]
+    series = [one for target in panel["targets"] for one in sorted(source.ask(target))]
     series = [(legend, points) for legend, values in series if (points := charts.finite(values))]
     width = PAGE_WIDTH * panel["gridPos"]["w"] // 24 - 30
     if not series:
-        body = '<div class="none">no data</div>'
+        why = panel["fieldConfig"]["defaults"].get("noValue", "no data")
+        body = f'<div class="none">{html.escape(why)}</div>'
     elif panel["type"] == "stat":
         body = charts.stat(panel, series)
     elif panel["type"] == "bargauge":

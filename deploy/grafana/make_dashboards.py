@@ -30,11 +30,13 @@ def make_panel(source, identifier, x, y):
     minimum = source.get("min", 0)
     if minimum != "none":
         defaults["min"] = minimum
-    options = {}
+    if "empty" in source:
+        defaults["noValue"] = source["empty"]
     if kind == "timeseries":
         defaults["custom"] = {"fillOpacity": 30 if source.get("stack") else 0, "lineWidth": 1, "showPoints": "never",
                               "stacking": {"mode": "normal" if source.get("stack") else "none"}}
-        options = {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}}
+        options = {"legend": {"displayMode": "list", "placement": "bottom"},
+                   "tooltip": {"mode": "multi", "sort": "desc"}}
     else:
         options = {"reduceOptions": {"calcs": ["lastNotNull"], "values": False}}
         if kind == "bargauge":

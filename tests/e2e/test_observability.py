@@ -60,8 +60,8 @@ def do_jobs(service, inputs, prometheus):
         done = client.watch(client.submit(spec()))
         assert done["state"] == "JOB_STATE_SUCCEEDED", done
         client.download(done["name"], service.folder / f"result-{count}")
-        prometheus.await_value('sasq_jobs_finished_total{outcome="succeeded"}', lambda value, count=count: value == count)
-        prometheus.await_value('sasq_worker_tasks_total{outcome="succeeded"}', lambda value, count=count: value == count)
+        for counter in ("sasq_jobs_finished_total", "sasq_worker_tasks_total"):
+            prometheus.await_value(f'{counter}{{outcome="succeeded"}}', lambda value, count=count: value == count)
     rejected = client.watch(client.submit(spec(gates={"max_perplexity": 1.5})))
     assert rejected["error"]["reason"] == "JOB_FAILURE_REASON_QUALITY_GATE", rejected
     client.cancel(client.submit(spec(device_kind="DEVICE_KIND_CUDA")))
