@@ -29,6 +29,14 @@ struct ClientJob {
   bool deleted = false;  // DeleteJob was called; whether it took effect is not known
 };
 
+int Count(absl::string_view text, absl::string_view word) {
+  int count = 0;
+  for (size_t at = text.find(word); at != absl::string_view::npos; at = text.find(word, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
 class Simulation {
  public:
   Simulation(uint64_t seed, const std::string& folder) : world_(folder, seed) {
@@ -159,8 +167,11 @@ class Simulation {
 
   void CheckJob(const JobRecord& record) {
     const v1::Job& job = record.job;
-    if (job.attempt_count() > job.spec().max_attempts()) {
-      Object(absl::StrCat(job.name(), " had ", job.attempt_count(), " attempts"));
+    const std::string log = world_.jobs().ReadLog(JobId(job), 0, kMaxJobLogBytes)->data;
+    const int attempts = Count(log, " began on worker ") - Count(log, " was given back by worker ");
+    if (attempts > job.spec().max_attempts() || attempts != job.attempt_count()) {
+      Object(absl::StrCat(job.name(), " had ", attempts, " attempts, says ", job.attempt_count(),
+                          " and may have ", job.spec().max_attempts()));
     }
     if (!record.lease_token.empty() || !job.worker().empty() ||
         record.lease_expire_time != absl::InfiniteFuture()) {
