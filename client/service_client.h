@@ -43,6 +43,9 @@ class ServiceClient {
   // `name`: of an artifact or of a job.
   absl::StatusOr<v1::Artifact> GetArtifact(const std::string& name);
 
+  // The scale pack of a job that is in training.
+  absl::StatusOr<std::string> GetBestScales(const std::string& job);
+
   // Whether the server says that it serves; `service` is the full name of one of its services, or
   // empty for all of it. NOT_FOUND if it has no such service.
   absl::StatusOr<bool> IsServing(const std::string& service);

@@ -28,6 +28,8 @@ struct Flags {
   std::string lease_duration = "30s";
   std::string heartbeat_interval = "1s";
   std::string upload_retention = "24h";
+  std::string keep_succeeded = "inf";
+  std::string keep_failed = "inf";
   std::vector<std::string> allowed_roots = {"/"};
   std::string log_level = "info";
   std::string port_file;
@@ -60,6 +62,19 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--upload_retention", flags.upload_retention,
                  "how long an upload stays that no job uses, and one that broke off")
       ->capture_default_str();
+  app.add_option("--keep_succeeded", flags.keep_succeeded,
+                 "how long a job that succeeded is kept, with its artifact and log; inf: until it "
+                 "is deleted")
+      ->capture_default_str();
+  app.add_option("--keep_failed", flags.keep_failed,
+                 "how long a job that failed or was cancelled is kept, with its log")
+      ->capture_default_str();
+  app.add_option("--max_queued_per_tenant", flags.server.limits.max_queued_per_tenant,
+                 "jobs that may wait for a worker; 0 for no limit")
+      ->capture_default_str();
+  app.add_option("--max_running_per_tenant", flags.server.limits.max_running_per_tenant,
+                 "jobs that may run at once; 0 for no limit")
+      ->capture_default_str();
   app.add_option("--log_level", flags.log_level, "info, warning, error or off")
       ->capture_default_str();
   app.add_option("--port_file", flags.port_file,
@@ -67,6 +82,12 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_flag("--insecure", flags.server.insecure,
                "listen on addresses that other machines reach, without TLS or authentication");
 }
+
+struct DurationFlag {
+  const char* name;
+  const std::string& text;
+  absl::Duration& value;
+};
 
 int Fail(int code, absl::string_view message) {
   std::fprintf(stderr, "sasqd: %s\n", std::string(message).c_str());
@@ -80,12 +101,17 @@ int Run(Flags& flags) {
   absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
   if (!roots.ok()) return Fail(kUsage, roots.status().message());
   flags.server.roots = *std::move(roots);
-  if (!absl::ParseDuration(flags.lease_duration, &flags.server.leases.lease_duration) ||
-      !absl::ParseDuration(flags.heartbeat_interval, &flags.server.leases.heartbeat_interval) ||
-      !absl::ParseDuration(flags.upload_retention, &flags.server.blobs.upload_retention)) {
-    return Fail(kUsage,
-                "--lease_duration, --heartbeat_interval and --upload_retention want a number with "
-                "a unit, such as 30s or 500ms");
+  const DurationFlag durations[] = {
+      {"--lease_duration", flags.lease_duration, flags.server.leases.lease_duration},
+      {"--heartbeat_interval", flags.heartbeat_interval, flags.server.leases.heartbeat_interval},
+      {"--upload_retention", flags.upload_retention, flags.server.blobs.upload_retention},
+      {"--keep_succeeded", flags.keep_succeeded, flags.server.limits.keep_succeeded},
+      {"--keep_failed", flags.keep_failed, flags.server.limits.keep_failed},
+  };
+  for (const DurationFlag& flag : durations) {
+    if (absl::ParseDuration(flag.text, &flag.value)) continue;
+    return Fail(kUsage, absl::StrCat(flag.name, " is ", flag.text,
+                                     ", want a number with a unit, such as 30s, 500ms or 720h"));
   }
   sasq::BlockStopSignals();
   absl::StatusOr<std::unique_ptr<sasq::Server>> server = sasq::Server::Create(flags.server);

@@ -12,6 +12,7 @@
 #include "common/executor.h"
 #include "quant/source/allowed_roots.h"
 #include "server/blob_keeper.h"
+#include "server/coordinator_parts.h"
 #include "server/lease_manager.h"
 
 namespace sasq {
@@ -27,6 +28,7 @@ class Server {
     AllowedRoots roots;     // what `file:` sources may name
     BlobKeeper::Options blobs;
     LeaseManager::Options leases;
+    CoordinatorLimits limits;  // cancel_grace is set to two heartbeats
     Executor::Options executor = {.thread_count = 4, .max_queued = 10'000};  // store operations
     absl::Duration store_busy_timeout = absl::Seconds(10);  // for locks of other processes
     absl::Duration drain_timeout = absl::Seconds(5);  // calls in flight at Shutdown get as long

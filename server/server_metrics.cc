@@ -48,10 +48,15 @@ bool IsLive(const v1::Worker& worker) {
   return worker.state() == v1::WORKER_STATE_IDLE || worker.state() == v1::WORKER_STATE_BUSY;
 }
 
-bool CanTake(const v1::Worker& worker, v1::DeviceKind kind) {
-  return IsLive(worker) &&
-         (kind == v1::DEVICE_KIND_UNSPECIFIED || kind == worker.capabilities().device_kind());
+// As the store leases jobs.
+bool CanTake(const v1::Worker& worker, const JobRecord& record) {
+  const v1::WorkerCapabilities& capabilities = worker.capabilities();
+  return IsLive(worker) && (record.device_kinds >> capabilities.device_kind() & 1) != 0 &&
+         capabilities.memory_bytes() >= record.job.spec().min_worker_memory_bytes();
 }
+
+constexpr char kReusedName[] = "sasq_results_reused_total";
+constexpr char kReusedHelp[] = "Jobs that took the result of an earlier job that did the same.";
 
 }  // namespace
 
@@ -81,6 +86,7 @@ ServerMetrics::ServerMetrics(MetricRegistry& registry)
     GateResults(gate.name, false);
   }
   for (const char* operation : {"upload", "download", "publish"}) BlobBytes(operation, 0);
+  registry_.GetCounter(kReusedName, kReusedHelp);
   SetJobs(JobStats(), absl::UnixEpoch());
   SetWorkers({}, absl::UnixEpoch());
   SetQueue({}, {});
@@ -113,6 +119,8 @@ void ServerMetrics::AttemptBegan(absl::Duration queue_wait) {
 }
 
 void ServerMetrics::LeaseExpired() { lease_expiries_.Add(1); }
+
+void ServerMetrics::ResultReused() { registry_.GetCounter(kReusedName, kReusedHelp).Add(1); }
 
 void ServerMetrics::JobEnded(const v1::Job& job) {
   const bool failed = job.state() == v1::JOB_STATE_FAILED;
@@ -173,21 +181,26 @@ void ServerMetrics::SetWorkers(const std::vector<v1::Worker>& workers, absl::Tim
 
 void ServerMetrics::SetQueue(const std::vector<JobRecord>& queued,
                              const std::vector<v1::Worker>& workers) {
-  for (const v1::DeviceKind device :
-       {v1::DEVICE_KIND_UNSPECIFIED, v1::DEVICE_KIND_CPU, v1::DEVICE_KIND_CUDA}) {
-    const auto count = std::count_if(
-        queued.begin(), queued.end(),
-        [device](const JobRecord& record) { return record.job.spec().device_kind() == device; });
+  std::map<v1::DeviceKind, int> counts;
+  std::map<v1::DeviceKind, int> without_worker;
+  for (const JobRecord& record : queued) {
+    const v1::DeviceKind device = record.job.spec().device_kind();
+    ++counts[device];
     const bool can_run =
         std::any_of(workers.begin(), workers.end(),
-                    [device](const v1::Worker& worker) { return CanTake(worker, device); });
+                    [&record](const v1::Worker& worker) { return CanTake(worker, record); });
+    if (!can_run) ++without_worker[device];
+  }
+  for (const v1::DeviceKind device :
+       {v1::DEVICE_KIND_UNSPECIFIED, v1::DEVICE_KIND_CPU, v1::DEVICE_KIND_CUDA}) {
     const MetricLabels labels = {{"device", DeviceLabel(device)}};
     registry_.GetGauge("sasq_queued_jobs", "Queued jobs, by the device that they ask for.", labels)
-        .Set(static_cast<double>(count));
+        .Set(counts[device]);
     registry_
         .GetGauge("sasq_queued_jobs_without_worker",
-                  "Queued jobs whose device no idle or busy worker has.", labels)
-        .Set(can_run ? 0 : static_cast<double>(count));
+                  "Queued jobs that no idle or busy worker has the device and the memory for.",
+                  labels)
+        .Set(without_worker[device]);
   }
 }
 
