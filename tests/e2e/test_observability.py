@@ -57,7 +57,7 @@ def do_jobs(service, inputs, prometheus):
 
     # Twice, with a scrape in between: rates compare what was counted before with what is counted now.
     for count in (1, 2):
-        done = client.watch(client.submit(spec()))
+        done = client.watch(client.submit(spec(seed=count)))  # not the result of the job before
         assert done["state"] == "JOB_STATE_SUCCEEDED", done
         client.download(done["name"], service.folder / f"result-{count}")
         for counter in ("sasq_jobs_finished_total", "sasq_worker_tasks_total"):
