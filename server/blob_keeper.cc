@@ -49,6 +49,7 @@ absl::Status BlobKeeper::Put(const std::vector<const dispatch::v1::ArtifactFile*
     const absl::Status status = blobs_.Put(file->content()).status();
     metrics_.StoreOperation("put_blob", absl::Seconds(stopwatch.Seconds()), status);
     SASQ_RETURN_IF_ERROR(status);
+    metrics_.BlobBytes("publish", file->content().size());
   }
   metrics_.SetBlobBytes(blobs_.size_bytes());
   return absl::OkStatus();
@@ -129,6 +130,7 @@ absl::Status BlobKeeper::FinishUpload(const std::string& sha256, BlobUpload& upl
   const Stopwatch stopwatch;
   absl::Status status = upload.Finish();
   metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
+  if (status.ok()) metrics_.BlobBytes("upload", static_cast<size_t>(upload.size_bytes()));
   Unpin(sha256);
   metrics_.SetBlobBytes(blobs_.size_bytes());
   return status;

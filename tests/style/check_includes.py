@@ -44,7 +44,7 @@ LIBRARIES = {
     "spdlog": (["spdlog/"], ["common/log.cc"]),
     "OpenSSL": (["openssl/"], ["common/ed25519.cc", "common/sha1.cc", "common/sha256.cc"]),
     "libcurl": (["curl/"], ["common/http.cc"]),
-    "tinyxml2": (["tinyxml2.h"], ["quant/source/s3.cc"]),
+    "tinyxml2": (["tinyxml2.h"], ["quant/source/s3.cc", "client/junit.cc"]),
     "SQLite": (["sqlite3.h"], ["server"]),
     "CLI11": (["CLI/"], ["client", "server/sasqd_main.cc", "worker/sasq_worker_main.cc"]),
     "yaml-cpp": (["yaml-cpp/"], ["client"]),
