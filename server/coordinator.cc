@@ -9,8 +9,11 @@
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "common/uid.h"
+#include "server/access/token.h"
 #include "server/names.h"
+#include "server/not_found.h"
 #include "server/plan.h"
+#include "server/spec_uploads.h"
 #include "server/spec_validation.h"
 #include "server/text_rules.h"
 #include "server/timestamps.h"
@@ -67,9 +70,28 @@ absl::Status CheckCancellable(const v1::Job& job) {
       "JOB_ENDED");
 }
 
+// A job of another tenant is not there.
+absl::Status CheckVisible(const Principal& who, const v1::Job& job) {
+  return who.Sees(job.tenant()) ? absl::OkStatus() : JobNotFoundStatus(JobId(job));
+}
+
+bool HasInput(const v1::JobSpec& spec, const std::string& sha256) {
+  const std::vector<const v1::UploadedFile*> files = UploadsOf(spec);
+  return std::any_of(files.begin(), files.end(), [&sha256](const v1::UploadedFile* file) {
+    return file->sha256() == sha256;
+  });
+}
+
 }  // namespace
 
-absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const v1::SubmitJobRequest& request) {
+absl::StatusOr<JobRecord> Coordinator::GetVisible(const Principal& who, absl::string_view id) {
+  SASQ_ASSIGN_OR_RETURN(JobRecord record, parts_.jobs.Get(id));
+  SASQ_RETURN_IF_ERROR(CheckVisible(who, record.job));
+  return record;
+}
+
+absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const Principal& who,
+                                                             const v1::SubmitJobRequest& request) {
   SASQ_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   SASQ_ASSIGN_OR_RETURN(v1::JobSpec spec, CompleteSpec(request.spec()));
   SASQ_RETURN_IF_ERROR(FieldViolationsStatus(sources_.Check(spec), "INVALID_SPEC"));
@@ -83,8 +105,8 @@ absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const v1::SubmitJob
   }
   BlobKeeper::Held uploads;
   const auto insert = [&]() -> absl::StatusOr<JobRecord> {
-    SASQ_RETURN_IF_ERROR(parts_.blobs.HoldUploads(spec, uploads));
-    return InsertJob(std::move(spec), request.request_id());
+    SASQ_RETURN_IF_ERROR(parts_.blobs.HoldUploads(who, spec, uploads));
+    return InsertJob(who, std::move(spec), request.request_id());
   };
   const absl::StatusOr<JobRecord> record = insert();
   parts_.blobs.Release(uploads);
@@ -93,7 +115,8 @@ absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const v1::SubmitJob
   return response;
 }
 
-absl::StatusOr<JobRecord> Coordinator::InsertJob(v1::JobSpec spec, const std::string& request_id) {
+absl::StatusOr<JobRecord> Coordinator::InsertJob(const Principal& who, v1::JobSpec spec,
+                                                 const std::string& request_id) {
   const absl::Time now = parts_.clock.Now();
   JobChange added;
   added.record.request_id = request_id;
@@ -102,6 +125,7 @@ absl::StatusOr<JobRecord> Coordinator::InsertJob(v1::JobSpec spec, const std::st
   v1::Job& job = added.record.job;
   job.set_name(JobName(NewUid()));
   *job.mutable_spec() = std::move(spec);
+  job.set_tenant(who.tenant);
   job.set_state(v1::JOB_STATE_QUEUED);
   job.set_sequence(1);
   SetTimestamp(now, job.mutable_create_time());
@@ -114,13 +138,14 @@ absl::StatusOr<JobRecord> Coordinator::InsertJob(v1::JobSpec spec, const std::st
   return record;
 }
 
-absl::StatusOr<v1::Job> Coordinator::GetJob(absl::string_view name) {
+absl::StatusOr<v1::Job> Coordinator::GetJob(const Principal& who, absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
-  SASQ_ASSIGN_OR_RETURN(const JobRecord record, parts_.jobs.Get(id));
+  SASQ_ASSIGN_OR_RETURN(const JobRecord record, GetVisible(who, id));
   return ReaderView(parts_, record);
 }
 
-absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const v1::ListJobsRequest& request) {
+absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const Principal& who,
+                                                           const v1::ListJobsRequest& request) {
   SASQ_ASSIGN_OR_RETURN(const std::vector<v1::JobState> states, CheckListRequest(request));
   int64_t before_position = 0;
   if (!request.page_token().empty()) {
@@ -148,12 +173,13 @@ absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const v1::ListJobsReq
   return response;
 }
 
-absl::StatusOr<v1::Job> Coordinator::CancelJob(absl::string_view name) {
+absl::StatusOr<v1::Job> Coordinator::CancelJob(const Principal& who, absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
   bool changed = false;
   SASQ_ASSIGN_OR_RETURN(const JobRecord record,
                         parts_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
                           const v1::JobState before = change.record.job.state();
+                          SASQ_RETURN_IF_ERROR(CheckVisible(who, change.record.job));
                           SASQ_RETURN_IF_ERROR(CheckCancellable(change.record.job));
                           const absl::Time now = parts_.clock.Now();
                           SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kCancelRequested, now, change));
@@ -168,8 +194,9 @@ absl::StatusOr<v1::Job> Coordinator::CancelJob(absl::string_view name) {
   return ReaderView(parts_, record);
 }
 
-absl::Status Coordinator::DeleteJob(absl::string_view name) {
+absl::Status Coordinator::DeleteJob(const Principal& who, absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
+  SASQ_RETURN_IF_ERROR(GetVisible(who, id).status());
   SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> unreferenced,
                         parts_.jobs.Delete(id, [](const JobRecord& record) -> absl::Status {
                           if (IsEndedState(record.job.state())) return absl::OkStatus();
@@ -185,17 +212,20 @@ absl::Status Coordinator::DeleteJob(absl::string_view name) {
   return absl::OkStatus();
 }
 
-v1::ListWorkersResponse Coordinator::ListWorkers() {
+v1::ListWorkersResponse Coordinator::ListWorkers(const Principal& who) {
   v1::ListWorkersResponse response;
   for (v1::Worker& worker : parts_.workers.List(parts_.clock.Now())) {
+    const bool may_be_hidden = !worker.job().empty() && !who.sees_all_tenants();
+    if (may_be_hidden && !GetJob(who, worker.job()).ok()) worker.clear_job();
     *response.add_workers() = std::move(worker);
   }
   return response;
 }
 
-absl::StatusOr<LogChunk> Coordinator::ReadJobLog(absl::string_view name, int64_t offset,
-                                                 int64_t max_bytes) {
+absl::StatusOr<LogChunk> Coordinator::ReadJobLog(const Principal& who, absl::string_view name,
+                                                 int64_t offset, int64_t max_bytes) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
+  if (!who.sees_all_tenants()) SASQ_RETURN_IF_ERROR(GetVisible(who, id).status());
   SASQ_ASSIGN_OR_RETURN(LogChunk chunk,
                         parts_.jobs.ReadLog(id, std::max<int64_t>(offset, 0), max_bytes));
   if (offset < 0 || offset > chunk.log_size_bytes) {
@@ -207,14 +237,19 @@ absl::StatusOr<LogChunk> Coordinator::ReadJobLog(absl::string_view name, int64_t
   return chunk;
 }
 
-absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(absl::string_view name) {
+absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(const Principal& who,
+                                                       absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const ArtifactReference reference, ParseArtifactName(name));
+  const absl::StatusOr<JobRecord> record = GetVisible(who, reference.id);
+  if (!reference.by_job && absl::IsNotFound(record.status())) {
+    return ArtifactNotFoundStatus(reference.id);
+  }
+  SASQ_RETURN_IF_ERROR(record.status());
   if (reference.by_job) {
-    SASQ_ASSIGN_OR_RETURN(const JobRecord record, parts_.jobs.Get(reference.id));
-    if (record.job.artifact().empty()) {
+    if (record->job.artifact().empty()) {
       return WithReason(
           absl::FailedPreconditionError(absl::StrCat(
-              record.job.name(), " is ", JobStateName(record.job.state()),
+              record->job.name(), " is ", JobStateName(record->job.state()),
               "; a job has an artifact once it SUCCEEDED, or FAILED because of a quality gate")),
           "JOB_NOT_SUCCEEDED");
     }
@@ -222,15 +257,33 @@ absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(absl::string_view name) {
   return parts_.jobs.GetArtifact(reference.id);
 }
 
-absl::StatusOr<std::unique_ptr<const BlobReader>> Coordinator::OpenBlob(absl::string_view sha256) {
-  if (!IsSha256Hex(sha256)) {
+absl::StatusOr<std::unique_ptr<const BlobReader>> Coordinator::OpenBlob(
+    const Principal& who, const v1::DownloadBlobRequest& request) {
+  if (!IsSha256Hex(request.sha256())) {
     return FieldViolationsStatus({{"sha256", kWantedDigest}}, "INVALID_DIGEST");
   }
-  return parts_.blobs.Open(sha256);
+  SASQ_ASSIGN_OR_RETURN(const bool may_read, MayRead(who, request));
+  if (!may_read) return BlobNotFoundStatus(request.sha256());
+  return parts_.blobs.Open(request.sha256());
+}
+
+absl::StatusOr<bool> Coordinator::MayRead(const Principal& who,
+                                          const v1::DownloadBlobRequest& request) {
+  if (who.sees_all_tenants()) return true;
+  if (who.role != server::v1::ROLE_WORKER) {
+    return parts_.jobs.IsBlobOf(who.tenant, request.sha256());
+  }
+  const absl::StatusOr<std::string> id = ParseJobName(request.job());
+  if (!id.ok()) return false;
+  const absl::StatusOr<JobRecord> record = parts_.jobs.Get(*id);
+  if (absl::IsNotFound(record.status())) return false;
+  SASQ_RETURN_IF_ERROR(record.status());
+  return !record->lease_token.empty() && EqualSecrets(record->lease_token, request.lease_token()) &&
+         HasInput(record->job.spec(), request.sha256());
 }
 
 absl::StatusOr<v1::FindMissingBlobsResponse> Coordinator::FindMissingBlobs(
-    const v1::FindMissingBlobsRequest& request) {
+    const Principal& who, const v1::FindMissingBlobsRequest& request) {
   if (request.sha256_size() > kMaxDigests) {
     return FieldViolationsStatus({{"sha256", absl::StrCat("has ", request.sha256_size(),
                                                           " entries, want at most ", kMaxDigests)}},
@@ -244,13 +297,14 @@ absl::StatusOr<v1::FindMissingBlobsResponse> Coordinator::FindMissingBlobs(
   SASQ_RETURN_IF_ERROR(FieldViolationsStatus(violations, "INVALID_DIGEST"));
   const std::vector<std::string> digests(request.sha256().begin(), request.sha256().end());
   SASQ_ASSIGN_OR_RETURN(const std::vector<v1::MissingBlob> missing,
-                        parts_.blobs.FindMissing(digests, parts_.clock.Now()));
+                        parts_.blobs.FindMissing(who, digests, parts_.clock.Now()));
   v1::FindMissingBlobsResponse response;
   response.mutable_missing()->Assign(missing.begin(), missing.end());
   return response;
 }
 
-absl::StatusOr<std::unique_ptr<BlobUpload>> Coordinator::BeginUpload(const v1::UploadStart& start) {
+absl::StatusOr<std::unique_ptr<BlobUpload>> Coordinator::BeginUpload(const Principal& who,
+                                                                     const v1::UploadStart& start) {
   if (!IsSha256Hex(start.sha256())) {
     return FieldViolationsStatus({{"start.sha256", kWantedDigest}}, "INVALID_DIGEST");
   }
@@ -262,7 +316,7 @@ absl::StatusOr<std::unique_ptr<BlobUpload>> Coordinator::BeginUpload(const v1::U
   }
   SASQ_ASSIGN_OR_RETURN(
       std::unique_ptr<BlobUpload> upload,
-      parts_.blobs.BeginUpload(start.sha256(), start.size_bytes(), parts_.clock.Now()));
+      parts_.blobs.BeginUpload(who, start.sha256(), start.size_bytes(), parts_.clock.Now()));
   if (upload != nullptr && upload->size_bytes() != start.offset()) {
     return WithReason(absl::FailedPreconditionError(absl::StrCat(
                           "start.offset is ", start.offset(), ", want ", upload->size_bytes(),
@@ -272,8 +326,9 @@ absl::StatusOr<std::unique_ptr<BlobUpload>> Coordinator::BeginUpload(const v1::U
   return upload;
 }
 
-absl::Status Coordinator::FinishUpload(const v1::UploadStart& start, BlobUpload& upload) {
-  return parts_.blobs.FinishUpload(start.sha256(), upload, parts_.clock.Now());
+absl::Status Coordinator::FinishUpload(const Principal& who, const v1::UploadStart& start,
+                                       BlobUpload& upload) {
+  return parts_.blobs.FinishUpload(who, start.sha256(), upload, parts_.clock.Now());
 }
 
 }  // namespace sasq

@@ -1,3 +1,4 @@
+#include "server/not_found.h"
 #include "server/sqlite_job_store.h"
 
 #include <set>
@@ -39,17 +40,11 @@ absl::StatusOr<JobRecord> ReadRecord(const SqliteStatement& row) {
   return record;
 }
 
-absl::Status JobNotFound(absl::string_view id) {
-  return WithReason(absl::NotFoundError(absl::StrCat("there is no job `jobs/", id,
-                                                     "`; ListJobs shows those there are")),
-                    "JOB_NOT_FOUND");
-}
-
 absl::StatusOr<JobRecord> ReadJob(SqliteConnection& connection, absl::string_view id) {
   SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
                         connection.Prepare("SELECT " SASQ_JOB_COLUMNS " FROM jobs WHERE id = ?"));
   SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
-  if (!found) return JobNotFound(id);
+  if (!found) return JobNotFoundStatus(id);
   return ReadRecord(statement);
 }
 
@@ -351,11 +346,7 @@ absl::StatusOr<v1::Artifact> SqliteJobStore::GetArtifact(absl::string_view id) {
     SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
                           connection.Prepare("SELECT artifact FROM artifacts WHERE job_id = ?"));
     SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
-    if (!found) {
-      return WithReason(
-          absl::NotFoundError(absl::StrCat("there is no artifact `artifacts/", id, "`")),
-          "ARTIFACT_NOT_FOUND");
-    }
+    if (!found) return ArtifactNotFoundStatus(id);
     if (!artifact.ParseFromString(statement.Bytes(0))) {
       return WithReason(
           absl::DataLossError(absl::StrCat("the stored artifact `artifacts/", id,
@@ -385,10 +376,11 @@ absl::StatusOr<std::vector<std::string>> SqliteJobStore::Delete(
       });
 }
 
-absl::Status SqliteJobStore::NoteUploads(const std::vector<std::string>& digests, absl::Time time) {
+absl::Status SqliteJobStore::NoteUploads(absl::string_view tenant,
+                                         const std::vector<std::string>& digests, absl::Time time) {
   if (digests.empty()) return absl::OkStatus();
   return Write<bool>([&](SqliteConnection& connection, bool&) {
-           return WriteUploads(connection, digests, time);
+           return WriteUploads(connection, tenant, digests, time);
          })
       .status();
 }
@@ -399,6 +391,13 @@ absl::StatusOr<std::vector<std::string>> SqliteJobStore::ExpireUploads(absl::Tim
         SASQ_ASSIGN_OR_RETURN(expired, RemoveUploadsBefore(connection, time));
         return absl::OkStatus();
       });
+}
+
+absl::StatusOr<bool> SqliteJobStore::IsBlobOf(absl::string_view tenant, absl::string_view sha256) {
+  return Read<bool>([&](SqliteConnection& connection, bool& is_theirs) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(is_theirs, IsReferencedBy(connection, tenant, sha256));
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<bool> SqliteJobStore::IsBlobReferenced(absl::string_view sha256) {
