@@ -32,8 +32,16 @@ namespace {
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 
+RpcSecurity SecurityOfEnvironment() {
+  RpcSecurity security;
+  const char* token = std::getenv("SASQ_TOKEN");
+  if (token != nullptr) security.token = token;
+  return security;
+}
+
 struct Flags {
   std::string coordinator = "127.0.0.1:7433";
+  RpcSecurity security = SecurityOfEnvironment();
   std::string worker_id;
   int threads = 0;
   std::string device = "auto";
@@ -101,7 +109,9 @@ absl::StatusOr<SourceFetcher::Options> SourceOptions(const Flags& flags, UploadR
 }
 
 absl::Status Run(const Flags& flags) {
-  UploadClient uploads(flags.coordinator);
+  SASQ_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
+                        MakeCoordinatorChannel(flags.coordinator, flags.security));
+  UploadClient uploads(channel);
   SASQ_ASSIGN_OR_RETURN(SourceFetcher::Options source_options, SourceOptions(flags, &uploads));
   SourceFetcher sources(std::move(source_options));
   SASQ_ASSIGN_OR_RETURN(
@@ -113,6 +123,7 @@ absl::Status Run(const Flags& flags) {
 
   Worker::Options options;
   options.coordinator = flags.coordinator;
+  options.channel = channel;
   options.worker_id = flags.worker_id.empty() ? DefaultWorkerId() : flags.worker_id;
   options.capabilities = device.capabilities;
   LogInfo("worker_starting", {{"worker_id", options.worker_id},
@@ -124,7 +135,7 @@ absl::Status Run(const Flags& flags) {
                               {"gflops", options.capabilities.float_flops_per_second() / 1e9}});
 
   const std::unique_ptr<TaskRunner> runner =
-      MakeQuantizeTask({device.compute, device.capabilities, &sources});
+      MakeQuantizeTask({device.compute, device.capabilities, &sources, &uploads});
   options.runner = runner.get();
   options.metrics = &registry;
   SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, Worker::Create(std::move(options)));
@@ -136,6 +147,15 @@ int Main(int argc, char** argv) {
   Flags flags;
   CLI::App app("Leases quantization jobs from a coordinator and runs them on this machine.");
   app.add_option("--coordinator", flags.coordinator, "host:port of sasqd")->capture_default_str();
+  app.add_flag("--tls", flags.security.tls, "Connect with TLS, with the system's authorities");
+  app.add_option("--tls_ca", flags.security.files.authorities,
+                 "Connect with TLS, with the authorities in this PEM file");
+  app.add_option("--tls_cert", flags.security.files.certificate,
+                 "PEM file of a certificate for a coordinator that asks for one; this file, like the "
+                 "others of TLS, is read again when it changes");
+  app.add_option("--tls_key", flags.security.files.key, "PEM file of the certificate's key");
+  app.add_option("--token_file", flags.security.token_file,
+                 "File that holds the worker's token, read for every call (default: $SASQ_TOKEN)");
   app.add_option("--worker_id", flags.worker_id,
                  "Name in the fleet, stable over restarts if you want (default: HOST-PID)");
   app.add_option("--threads", flags.threads, "Threads of a job (default: every usable core)")
