@@ -20,8 +20,8 @@ struct ConnectionSettings {
 // SASQ_TLS=1, SASQ_TLS_CA, SASQ_TLS_CERT, SASQ_TLS_KEY, SASQ_TOKEN, SASQ_TOKEN_FILE) and the config
 // file (endpoint, tls, tls_ca, tls_cert, tls_key, token, token_file); the endpoint is
 // kDefaultEndpoint otherwise. A host without a port gets the default one. The config file is
-// $SASQ_CONFIG, else $HOME/.config/sasq/config.yaml where that exists; its token is for its endpoint
-// alone. INVALID_ARGUMENT if it cannot be read or has another key.
+// $SASQ_CONFIG, else $HOME/.config/sasq/config.yaml where that exists; its token is for its
+// endpoint alone. INVALID_ARGUMENT if it cannot be read or has another key.
 absl::StatusOr<ConnectionSettings> ResolveConnection(const ConnectionSettings& flags);
 
 }  // namespace sasq

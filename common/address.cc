@@ -1,5 +1,6 @@
 #include "common/address.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -25,20 +26,20 @@ constexpr uint32_t Ipv4(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
 
 // https://www.iana.org/assignments/iana-ipv4-special-registry
 constexpr Ipv4Block kSpecialIpv4[] = {
-    {Ipv4(0, 0, 0, 0), 8},       // this network
-    {Ipv4(10, 0, 0, 0), 8},      // private
-    {Ipv4(100, 64, 0, 0), 10},   // shared by a provider's customers
-    {Ipv4(127, 0, 0, 0), 8},     // loopback
-    {Ipv4(169, 254, 0, 0), 16},  // link-local
-    {Ipv4(172, 16, 0, 0), 12},   // private
-    {Ipv4(192, 0, 0, 0), 24},    // protocol assignments
-    {Ipv4(192, 0, 2, 0), 24},    // documentation
-    {Ipv4(192, 88, 99, 0), 24},  // 6to4 relays
-    {Ipv4(192, 168, 0, 0), 16},  // private
-    {Ipv4(198, 18, 0, 0), 15},   // benchmarks
-    {Ipv4(198, 51, 100, 0), 24}, // documentation
-    {Ipv4(203, 0, 113, 0), 24},  // documentation
-    {Ipv4(224, 0, 0, 0), 3},     // multicast, reserved, broadcast
+    {Ipv4(0, 0, 0, 0), 8},        // this network
+    {Ipv4(10, 0, 0, 0), 8},       // private
+    {Ipv4(100, 64, 0, 0), 10},    // shared by a provider's customers
+    {Ipv4(127, 0, 0, 0), 8},      // loopback
+    {Ipv4(169, 254, 0, 0), 16},   // link-local
+    {Ipv4(172, 16, 0, 0), 12},    // private
+    {Ipv4(192, 0, 0, 0), 24},     // protocol assignments
+    {Ipv4(192, 0, 2, 0), 24},     // documentation
+    {Ipv4(192, 88, 99, 0), 24},   // 6to4 relays
+    {Ipv4(192, 168, 0, 0), 16},   // private
+    {Ipv4(198, 18, 0, 0), 15},    // benchmarks
+    {Ipv4(198, 51, 100, 0), 24},  // documentation
+    {Ipv4(203, 0, 113, 0), 24},   // documentation
+    {Ipv4(224, 0, 0, 0), 3},      // multicast, reserved, broadcast
 };
 
 bool IsPublicIpv4(uint32_t address) {
@@ -93,6 +94,14 @@ bool IsPublicAddress(const sockaddr& address) {
   Ipv6 bytes;
   std::memcpy(bytes.data(), &ipv6.sin6_addr, bytes.size());
   return IsPublicIpv6(bytes);
+}
+
+std::string AddressText(const sockaddr& address) {
+  const socklen_t size = address.sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  char host[NI_MAXHOST] = {};
+  if (::getnameinfo(&address, size, host, sizeof(host), nullptr, 0, NI_NUMERICHOST) != 0)
+    return "?";
+  return host;
 }
 
 }  // namespace sasq

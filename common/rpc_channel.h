@@ -16,8 +16,8 @@ class ChannelArguments;
 namespace sasq {
 
 struct RpcSecurity {
-  bool tls = false;  // also where `files` names something; without authorities: the system's
-  TlsFiles files;    // a certificate is for servers that ask for one (mutual TLS)
+  bool tls = false;        // also where `files` names something; without authorities: the system's
+  TlsFiles files;          // a certificate is for servers that ask for one (mutual TLS)
   std::string token;       // bearer token; empty: none
   std::string token_file;  // holds it instead, and is read again for every call
 

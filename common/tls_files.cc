@@ -29,8 +29,7 @@ absl::StatusOr<std::unique_ptr<BIO, Free>> OpenPem(const std::string& path, std:
   absl::StatusOr<std::string> read = ReadFile(path, kMaxFileBytes);
   if (!read.ok()) return absl::InvalidArgumentError(read.status().message());
   content = *std::move(read);
-  std::unique_ptr<BIO, Free> bio(
-      BIO_new_mem_buf(content.data(), static_cast<int>(content.size())));
+  std::unique_ptr<BIO, Free> bio(BIO_new_mem_buf(content.data(), static_cast<int>(content.size())));
   SASQ_CHECK(bio != nullptr);
   return bio;
 }

@@ -21,7 +21,8 @@ struct TlsFiles {
 inline constexpr int kTlsReloadSeconds = 1;
 
 // Reads the files. INVALID_ARGUMENT names the file: it cannot be read, is no PEM, the key is not
-// the certificate's, or one of the two is missing; FAILED_PRECONDITION: the certificate has expired.
+// the certificate's, or one of the two is missing; FAILED_PRECONDITION: the certificate has
+// expired.
 absl::Status CheckTlsFiles(const TlsFiles& files);
 
 }  // namespace sasq

@@ -78,11 +78,23 @@ class BlobStream final : public PulledStream<v1::DownloadBlobResponse> {
 grpc::ServerUnaryReactor* ArtifactServiceImpl::GetArtifact(grpc::CallbackServerContext* context,
                                                            const v1::GetArtifactRequest* request,
                                                            v1::GetArtifactResponse* response) {
-  return RunUnary(context, rpc_, Rpc::kGetArtifact, [this, request, response](Call& call) -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(*response->mutable_artifact(),
-                          coordinator_.GetArtifact(call.principal, request->name()));
-    return absl::OkStatus();
-  });
+  return RunUnary(
+      context, rpc_, Rpc::kGetArtifact, [this, request, response](Call& call) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(*response->mutable_artifact(),
+                              coordinator_.GetArtifact(call.principal, request->name()));
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* ArtifactServiceImpl::GetBestScales(
+    grpc::CallbackServerContext* context, const v1::GetBestScalesRequest* request,
+    v1::GetBestScalesResponse* response) {
+  return RunUnary(
+      context, rpc_, Rpc::kGetBestScales, [this, request, response](Call& call) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(*response->mutable_scales(),
+                              coordinator_.GetBestScales(call.principal, request->job()));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerWriteReactor<v1::DownloadBlobResponse>* ArtifactServiceImpl::DownloadBlob(
@@ -94,10 +106,11 @@ grpc::ServerWriteReactor<v1::DownloadBlobResponse>* ArtifactServiceImpl::Downloa
 grpc::ServerUnaryReactor* ArtifactServiceImpl::FindMissingBlobs(
     grpc::CallbackServerContext* context, const v1::FindMissingBlobsRequest* request,
     v1::FindMissingBlobsResponse* response) {
-  return RunUnary(context, rpc_, Rpc::kFindMissingBlobs, [this, request, response](Call& call) -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(*response, coordinator_.FindMissingBlobs(call.principal, *request));
-    return absl::OkStatus();
-  });
+  return RunUnary(
+      context, rpc_, Rpc::kFindMissingBlobs, [this, request, response](Call& call) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(*response, coordinator_.FindMissingBlobs(call.principal, *request));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerReadReactor<v1::UploadBlobRequest>* ArtifactServiceImpl::UploadBlob(

@@ -32,6 +32,8 @@ class Coordinator {
                                                 const v1::ListJobsRequest& request);
   absl::StatusOr<v1::Job> CancelJob(const Principal& who, absl::string_view name);
   absl::Status DeleteJob(const Principal& who, absl::string_view name);
+  // Deletes jobs that ended longer ago than the operator keeps them, at most `limit`.
+  absl::Status DeleteExpiredJobs(absl::Time now, int limit);
   v1::ListWorkersResponse ListWorkers(const Principal& who);
 
   // At most `max_bytes` of the job's log from `offset`.
@@ -39,15 +41,16 @@ class Coordinator {
                                       int64_t max_bytes);
 
   absl::StatusOr<v1::Artifact> GetArtifact(const Principal& who, absl::string_view name);
-  absl::StatusOr<std::unique_ptr<const BlobReader>> OpenBlob(const Principal& who,
-                                                             const v1::DownloadBlobRequest& request);
+  // The scale pack of a job that is in training.
+  absl::StatusOr<std::string> GetBestScales(const Principal& who, absl::string_view job_name);
+  absl::StatusOr<std::unique_ptr<const BlobReader>> OpenBlob(
+      const Principal& who, const v1::DownloadBlobRequest& request);
   absl::StatusOr<v1::FindMissingBlobsResponse> FindMissingBlobs(
       const Principal& who, const v1::FindMissingBlobsRequest& request);
   // Null if the blob is there already.
   absl::StatusOr<std::unique_ptr<BlobUpload>> BeginUpload(const Principal& who,
                                                           const v1::UploadStart& start);
-  absl::Status FinishUpload(const Principal& who, const v1::UploadStart& start,
-                            BlobUpload& upload);
+  absl::Status FinishUpload(const Principal& who, const v1::UploadStart& start, BlobUpload& upload);
 
  private:
   // Of a spec whose uploaded files are held.
@@ -58,6 +61,11 @@ class Coordinator {
   // Whether the blob, if there is one, is for the caller: a worker reads the inputs of the job that
   // it has the lease of.
   absl::StatusOr<bool> MayRead(const Principal& who, const v1::DownloadBlobRequest& request);
+  // If the spec names everything by digest: notes the new job's content key, and takes an earlier
+  // job's result.
+  absl::Status ReuseResult(JobChange& added);
+  // Deletes an ended job; OK if it is gone already.
+  absl::Status RemoveJob(absl::string_view id);
 
   const CoordinatorParts parts_;
   const SpecSources sources_;

@@ -78,13 +78,14 @@ class LeaseCall final : public grpc::ServerUnaryReactor,
 
   // On the executor: what needs no waiting first, then into the queue.
   void Begin() {
-    absl::StatusOr<v1::DeviceKind> device_kind =
+    const absl::StatusOr<v1::WorkerCapabilities> capabilities =
         parts_.workers.Touch(caller_.worker_id, caller_.instance_id, parts_.clock.Now());
-    if (!device_kind.ok()) {
-      Answer(device_kind.status());
+    if (!capabilities.ok()) {
+      Answer(capabilities.status());
       return;
     }
-    caller_.device_kind = *device_kind;
+    caller_.device_kind = capabilities->device_kind();
+    caller_.memory_bytes = capabilities->memory_bytes();
     absl::StatusOr<std::optional<dispatch::v1::Task>> undelivered =
         leases_.FindUndelivered(caller_.worker_id, caller_.instance_id);
     if (!undelivered.ok() || undelivered->has_value()) {
@@ -138,11 +139,10 @@ grpc::ServerUnaryReactor* DispatchServiceImpl::LeaseTask(
 grpc::ServerUnaryReactor* DispatchServiceImpl::Heartbeat(
     grpc::CallbackServerContext* context, const dispatch::v1::HeartbeatRequest* request,
     dispatch::v1::HeartbeatResponse* response) {
-  return RunUnary(context, rpc_, Rpc::kHeartbeat,
-                  [this, request, response](Call&) -> absl::Status {
-                    SASQ_ASSIGN_OR_RETURN(*response, leases_.Heartbeat(*request));
-                    return absl::OkStatus();
-                  });
+  return RunUnary(context, rpc_, Rpc::kHeartbeat, [this, request, response](Call&) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(*response, leases_.Heartbeat(*request));
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* DispatchServiceImpl::CompleteTask(

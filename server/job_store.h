@@ -26,6 +26,20 @@ struct LeasedJob {
   std::string checkpoint;  // empty: begin anew
 };
 
+// Which jobs are wanted.
+struct JobFilter {
+  std::vector<v1::JobState> states;   // empty: all
+  std::optional<std::string> tenant;  // unset: every tenant's
+};
+
+// A worker that asks for a job.
+struct LeaseOffer {
+  v1::DeviceKind device_kind = v1::DEVICE_KIND_UNSPECIFIED;
+  int64_t memory_bytes = 0;
+  absl::Time now;                      // jobs that are not ready then are passed over
+  int64_t max_running_per_tenant = 0;  // so are jobs of tenants that run as many; 0: no limit
+};
+
 // A part of a job's log.
 struct LogChunk {
   std::string data;
@@ -50,23 +64,25 @@ class JobStore {
 
   virtual ~JobStore() = default;
 
-  // Stores a new job with its log. If its request id is known: returns the job that has it when the
-  // fingerprints are equal, ALREADY_EXISTS (REQUEST_ID_REUSED) otherwise.
-  virtual absl::StatusOr<JobRecord> Insert(const JobChange& added) = 0;
+  // Stores a new job with its log. If its tenant has used its request id before: returns the job
+  // that has it when the fingerprints are equal, ALREADY_EXISTS (REQUEST_ID_REUSED) otherwise.
+  // RESOURCE_EXHAUSTED (TENANT_QUEUE_FULL) where the tenant has `max_queued` (0: no limit) QUEUED
+  // jobs.
+  virtual absl::StatusOr<JobRecord> Insert(const JobChange& added, int64_t max_queued) = 0;
 
   virtual absl::StatusOr<JobRecord> Get(absl::string_view id) = 0;
 
-  // At most `limit` jobs in one of `states` (empty: all), newest first, with positions below
-  // `before_position` (0: from the newest).
-  virtual absl::StatusOr<std::vector<JobRecord>> List(const std::vector<v1::JobState>& states,
+  // At most `limit` jobs, newest first, with positions below `before_position` (0: from the
+  // newest).
+  virtual absl::StatusOr<std::vector<JobRecord>> List(const JobFilter& filter,
                                                       int64_t before_position, int limit) = 0;
 
   // Reads, changes and writes one job.
   virtual absl::StatusOr<JobRecord> Update(absl::string_view id, Change change) = 0;
 
-  // The job that was accepted first of those that are QUEUED and run on `device_kind`, changed by
-  // `change`; nullopt where there is none. Two callers never get the same one.
-  virtual absl::StatusOr<std::optional<LeasedJob>> LeaseNext(v1::DeviceKind device_kind,
+  // The job with the smallest LeaseRank, then position, of those that are QUEUED and that `offer`
+  // suits, changed by `change`; nullopt where there is none. Two callers never get the same one.
+  virtual absl::StatusOr<std::optional<LeasedJob>> LeaseNext(const LeaseOffer& offer,
                                                              Change change) = 0;
 
   // The job whose lease this process of this worker holds; nullopt where there is none.
@@ -82,6 +98,18 @@ class JobStore {
 
   // NOT_FOUND (ARTIFACT_NOT_FOUND) where the job has none.
   virtual absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view id) = 0;
+
+  // The scale pack that the job's running training would give now; empty where there is none.
+  virtual absl::StatusOr<std::string> GetBestScales(absl::string_view id) = 0;
+
+  // The newest job of the tenant with this content key and an artifact; nullopt where there is
+  // none.
+  virtual absl::StatusOr<std::optional<JobRecord>> FindByContentKey(absl::string_view tenant,
+                                                                    absl::string_view key) = 0;
+
+  // Ids of at most `limit` jobs in `state`, an ended one, that ended before `time`, oldest first.
+  virtual absl::StatusOr<std::vector<std::string>> EndedBefore(v1::JobState state, absl::Time time,
+                                                               int limit) = 0;
 
   // Deletes a job with its log, checkpoint and artifact if `check` agrees. Returns the digests of
   // blobs that nothing refers to any more.
@@ -101,8 +129,8 @@ class JobStore {
   // blob.
   virtual absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) = 0;
 
-  // Whether one of the tenant does: an artifact or the spec of a job of the tenant, or an upload that
-  // was noted for it.
+  // Whether one of the tenant does: an artifact or the spec of a job of the tenant, or an upload
+  // that was noted for it.
   virtual absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) = 0;
 
   virtual absl::StatusOr<JobStats> Stats() = 0;

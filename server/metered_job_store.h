@@ -17,22 +17,22 @@ class MeteredJobStore final : public JobStore {
  public:
   MeteredJobStore(JobStore& inner, ServerMetrics& metrics) : inner_(inner), metrics_(metrics) {}
 
-  absl::StatusOr<JobRecord> Insert(const JobChange& added) override {
-    return Meter("insert", [&] { return inner_.Insert(added); });
+  absl::StatusOr<JobRecord> Insert(const JobChange& added, int64_t max_queued) override {
+    return Meter("insert", [&] { return inner_.Insert(added, max_queued); });
   }
   absl::StatusOr<JobRecord> Get(absl::string_view id) override {
     return Meter("get", [&] { return inner_.Get(id); });
   }
-  absl::StatusOr<std::vector<JobRecord>> List(const std::vector<v1::JobState>& states,
-                                              int64_t before_position, int limit) override {
-    return Meter("list", [&] { return inner_.List(states, before_position, limit); });
+  absl::StatusOr<std::vector<JobRecord>> List(const JobFilter& filter, int64_t before_position,
+                                              int limit) override {
+    return Meter("list", [&] { return inner_.List(filter, before_position, limit); });
   }
   absl::StatusOr<JobRecord> Update(absl::string_view id, Change change) override {
     return Meter("update", [&] { return inner_.Update(id, change); });
   }
-  absl::StatusOr<std::optional<LeasedJob>> LeaseNext(v1::DeviceKind device_kind,
+  absl::StatusOr<std::optional<LeasedJob>> LeaseNext(const LeaseOffer& offer,
                                                      Change change) override {
-    return Meter("lease_next", [&] { return inner_.LeaseNext(device_kind, change); });
+    return Meter("lease_next", [&] { return inner_.LeaseNext(offer, change); });
   }
   absl::StatusOr<std::optional<LeasedJob>> FindLease(absl::string_view worker_id,
                                                      absl::string_view instance_id) override {
@@ -47,6 +47,17 @@ class MeteredJobStore final : public JobStore {
   }
   absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view id) override {
     return Meter("get_artifact", [&] { return inner_.GetArtifact(id); });
+  }
+  absl::StatusOr<std::string> GetBestScales(absl::string_view id) override {
+    return Meter("get_best_scales", [&] { return inner_.GetBestScales(id); });
+  }
+  absl::StatusOr<std::optional<JobRecord>> FindByContentKey(absl::string_view tenant,
+                                                            absl::string_view key) override {
+    return Meter("find_by_content_key", [&] { return inner_.FindByContentKey(tenant, key); });
+  }
+  absl::StatusOr<std::vector<std::string>> EndedBefore(v1::JobState state, absl::Time time,
+                                                       int limit) override {
+    return Meter("ended_before", [&] { return inner_.EndedBefore(state, time, limit); });
   }
   absl::StatusOr<std::vector<std::string>> Delete(
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) override {

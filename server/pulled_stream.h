@@ -132,7 +132,7 @@ class PulledStream : public grpc::ServerWriteReactor<Response>,
 
   Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kProducing;  // first of all, the gate's word
-  bool woken_ ABSL_GUARDED_BY(mutex_) = false;  // by Wake while it was not idle
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;               // by Wake while it was not idle
   std::optional<absl::Status> stop_ ABSL_GUARDED_BY(mutex_);
 };
 

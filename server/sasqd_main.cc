@@ -30,7 +30,9 @@ struct Flags {
   std::string lease_duration = "30s";
   std::string heartbeat_interval = "1s";
   std::string upload_retention = "24h";
-  std::vector<std::string> allowed_roots = {"/"};
+  std::string keep_succeeded = "inf";
+  std::string keep_failed = "inf";
+  std::vector<std::string> allowed_roots;
   std::string log_level = "info";
   std::string port_file;
   std::string max_connection_idle = "10m";
@@ -81,14 +83,27 @@ void Declare(CLI::App& app, Flags& flags) {
                  "how often a worker reports; a cancel reaches it as fast")
       ->capture_default_str();
   app.add_option("--allowed_roots", flags.allowed_roots,
-                 "folders that jobs may name with file:, separated by commas")
-      ->delimiter(',')
-      ->capture_default_str();
+                 "folders that jobs may name with file:, separated by commas; / for all (default: "
+                 "all, and with --tokens none)")
+      ->delimiter(',');
   app.add_option("--max_blob_bytes", flags.server.blobs.max_blob_bytes,
                  "uploads are refused that would make all blobs larger")
       ->capture_default_str();
   app.add_option("--upload_retention", flags.upload_retention,
                  "how long an upload stays that no job uses, and one that broke off")
+      ->capture_default_str();
+  app.add_option("--keep_succeeded", flags.keep_succeeded,
+                 "how long a job that succeeded is kept, with its artifact and log; inf: until it "
+                 "is deleted")
+      ->capture_default_str();
+  app.add_option("--keep_failed", flags.keep_failed,
+                 "how long a job that failed or was cancelled is kept, with its log")
+      ->capture_default_str();
+  app.add_option("--max_queued_per_tenant", flags.server.limits.max_queued_per_tenant,
+                 "jobs that may wait for a worker; 0 for no limit")
+      ->capture_default_str();
+  app.add_option("--max_running_per_tenant", flags.server.limits.max_running_per_tenant,
+                 "jobs that may run at once; 0 for no limit")
       ->capture_default_str();
   app.add_option("--log_level", flags.log_level, "info, warning, error or off")
       ->capture_default_str();
@@ -96,6 +111,12 @@ void Declare(CLI::App& app, Flags& flags) {
                  "file to write the ports to, as {\"grpc\": N, \"metrics\": N}, once they listen");
   DeclareSecurity(app, flags);
 }
+
+struct DurationFlag {
+  const char* name;
+  const std::string& text;
+  absl::Duration& value;
+};
 
 int Fail(int code, absl::string_view message) {
   std::fprintf(stderr, "sasqd: %s\n", std::string(message).c_str());
@@ -106,18 +127,26 @@ int Run(Flags& flags) {
   if (absl::Status status = sasq::SetLogLevel(flags.log_level); !status.ok()) {
     return Fail(kUsage, absl::StrCat("--log_level: ", status.message()));
   }
-  absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
-  if (!roots.ok()) return Fail(kUsage, roots.status().message());
-  flags.server.roots = *std::move(roots);
-  if (!absl::ParseDuration(flags.lease_duration, &flags.server.leases.lease_duration) ||
-      !absl::ParseDuration(flags.heartbeat_interval, &flags.server.leases.heartbeat_interval) ||
-      !absl::ParseDuration(flags.upload_retention, &flags.server.blobs.upload_retention) ||
-      !absl::ParseDuration(flags.max_connection_idle, &flags.server.connections.max_idle) ||
-      !absl::ParseDuration(flags.max_connection_age, &flags.server.connections.max_age)) {
-    return Fail(kUsage,
-                "--lease_duration, --heartbeat_interval, --upload_retention, "
-                "--max_connection_idle and --max_connection_age want a number with a unit, such as "
-                "30s or 500ms");
+  if (!flags.allowed_roots.empty()) {
+    absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
+    if (!roots.ok()) return Fail(kUsage, roots.status().message());
+    flags.server.roots = *std::move(roots);
+  } else if (!flags.server.access.tokens.tokens_file.empty()) {
+    flags.server.roots = sasq::AllowedRoots::None();
+  }
+  const DurationFlag durations[] = {
+      {"--lease_duration", flags.lease_duration, flags.server.leases.lease_duration},
+      {"--heartbeat_interval", flags.heartbeat_interval, flags.server.leases.heartbeat_interval},
+      {"--upload_retention", flags.upload_retention, flags.server.blobs.upload_retention},
+      {"--keep_succeeded", flags.keep_succeeded, flags.server.limits.keep_succeeded},
+      {"--keep_failed", flags.keep_failed, flags.server.limits.keep_failed},
+      {"--max_connection_idle", flags.max_connection_idle, flags.server.connections.max_idle},
+      {"--max_connection_age", flags.max_connection_age, flags.server.connections.max_age},
+  };
+  for (const DurationFlag& flag : durations) {
+    if (absl::ParseDuration(flag.text, &flag.value)) continue;
+    return Fail(kUsage, absl::StrCat(flag.name, " is ", flag.text,
+                                     ", want a number with a unit, such as 30s, 500ms or 720h"));
   }
   sasq::BlockStopSignals();
   absl::StatusOr<std::unique_ptr<sasq::Server>> server = sasq::Server::Create(flags.server);
@@ -142,8 +171,7 @@ int Run(Flags& flags) {
 int RunToken(const CLI::App& app, const Flags& flags) {
   const absl::StatusOr<std::string> text = sasq::RunTokenCommand(app, flags.token);
   if (!text.ok()) {
-    return Fail(absl::IsInvalidArgument(text.status()) ? kUsage : kFailed,
-                text.status().message());
+    return Fail(absl::IsInvalidArgument(text.status()) ? kUsage : kFailed, text.status().message());
   }
   std::fputs(text->c_str(), stdout);
   return std::fflush(stdout) == 0 ? 0 : kFailed;

@@ -15,8 +15,8 @@
 #include "common/metrics.h"
 #include "common/mutex.h"
 #include "common/status_macros.h"
-#include "server/artifact_service.h"
 #include "server/access/access_gate.h"
+#include "server/artifact_service.h"
 #include "server/blob_keeper.h"
 #include "server/connection_limits.h"
 #include "server/coordinator.h"
@@ -38,7 +38,9 @@ namespace {
 
 constexpr absl::Duration kQueueTick = absl::Milliseconds(100);
 constexpr absl::Duration kLeaseTick = absl::Seconds(1);
-constexpr absl::Duration kUploadTick = absl::Minutes(1);
+constexpr absl::Duration kRetentionTick = absl::Minutes(1);
+// Of each kind: what is left goes at the next tick.
+constexpr int kMaxDeletionsPerTick = 1000;
 
 constexpr const char* kServiceNames[] = {"", "sasq.v1.QuantizationService",
                                          "sasq.v1.ArtifactService",
@@ -84,6 +86,17 @@ absl::Status CheckOptions(const Server::Options& options) {
                      " and --max_blob_bytes ", options.blobs.max_blob_bytes,
                      ", want at least 1m and more than 0"));
   }
+  const CoordinatorLimits& limits = options.limits;
+  if (limits.max_queued_per_tenant < 0 || limits.max_running_per_tenant < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--max_queued_per_tenant is ", limits.max_queued_per_tenant,
+        " and --max_running_per_tenant ", limits.max_running_per_tenant, ", want 0 or more"));
+  }
+  if (limits.keep_succeeded < absl::Minutes(1) || limits.keep_failed < absl::Minutes(1)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--keep_succeeded is ", absl::FormatDuration(limits.keep_succeeded), " and --keep_failed ",
+        absl::FormatDuration(limits.keep_failed), ", want at least 1m"));
+  }
   const ConnectionLimits& connections = options.connections;
   if (connections.max_streams_per_connection < 1 || connections.max_idle < absl::Seconds(1) ||
       connections.max_age < absl::Seconds(1)) {
@@ -118,8 +131,10 @@ class Server::Impl {
     keeper_ = std::make_unique<BlobKeeper>(*blobs_, *jobs_, metrics_, options_.blobs);
     SASQ_RETURN_IF_ERROR(keeper_->RemoveOrphans());
     executor_ = std::make_unique<Executor>(options_.executor);
-    const CoordinatorParts parts = {*options_.clock, *jobs_,        *keeper_, workers_, hub_,
-                                    metrics_,        options_.roots};
+    CoordinatorLimits limits = options_.limits;
+    limits.cancel_grace = 2 * options_.leases.heartbeat_interval;
+    const CoordinatorParts parts = {*options_.clock, *jobs_,         *keeper_, workers_, hub_,
+                                    metrics_,        options_.roots, limits};
     coordinator_ = std::make_unique<Coordinator>(parts);
     leases_ = std::make_unique<LeaseManager>(parts, options_.leases);
     queue_ = std::make_unique<LeaseQueue>(*leases_, parts, *executor_);
@@ -206,7 +221,7 @@ class Server::Impl {
         const absl::Status status = leases_->Tick(options_.clock->Now());
         if (!status.ok()) LogError("lease_tick_failed", {{"error", status}});
         ReloadTokens();
-        RemoveExpiredUploads();
+        RemoveExpired();
         lease_tick_runs_.store(false);
       });
       if (!accepted) lease_tick_runs_.store(false);
@@ -219,13 +234,15 @@ class Server::Impl {
     if (!status.ok()) LogError("tokens_not_reloaded", {{"error", status}});
   }
 
-  // One call at a time.
-  void RemoveExpiredUploads() {
+  // Jobs and uploads that are kept no longer. One call at a time.
+  void RemoveExpired() {
     const absl::Time now = Clock::Real()->Now();
-    if (now < next_upload_tick_) return;
-    next_upload_tick_ = now + kUploadTick;
-    const absl::Status status = keeper_->RemoveExpiredUploads(options_.clock->Now());
-    if (!status.ok()) LogError("upload_tick_failed", {{"error", status}});
+    if (now < next_retention_tick_) return;
+    next_retention_tick_ = now + kRetentionTick;
+    absl::Status status =
+        coordinator_->DeleteExpiredJobs(options_.clock->Now(), kMaxDeletionsPerTick);
+    status.Update(keeper_->RemoveExpiredUploads(options_.clock->Now()));
+    if (!status.ok()) LogError("retention_tick_failed", {{"error", status}});
   }
 
   // In the order of their making: what comes later uses what comes earlier.
@@ -252,7 +269,7 @@ class Server::Impl {
   int metrics_port_ = 0;
   std::thread ticker_;
   std::atomic<bool> lease_tick_runs_{false};
-  absl::Time next_upload_tick_ = absl::InfinitePast();  // used by the lease tick
+  absl::Time next_retention_tick_ = absl::InfinitePast();  // used by the lease tick
 
   Mutex mutex_;
   CondVar stop_;

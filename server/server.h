@@ -14,6 +14,7 @@
 #include "server/access/access_gate.h"
 #include "server/blob_keeper.h"
 #include "server/connection_limits.h"
+#include "server/coordinator_parts.h"
 #include "server/lease_manager.h"
 
 namespace sasq {
@@ -31,9 +32,10 @@ class Server {
     // Listen on addresses that other machines reach although TLS or tokens are missing, or for the
     // page of metrics, which has neither.
     bool insecure = false;
-    AllowedRoots roots;     // what `file:` sources may name
+    AllowedRoots roots;  // what `file:` sources may name
     BlobKeeper::Options blobs;
     LeaseManager::Options leases;
+    CoordinatorLimits limits;  // cancel_grace is set to two heartbeats
     Executor::Options executor = {.thread_count = 4, .max_queued = 10'000};  // store operations
     absl::Duration store_busy_timeout = absl::Seconds(10);  // for locks of other processes
     absl::Duration drain_timeout = absl::Seconds(5);  // calls in flight at Shutdown get as long

@@ -25,9 +25,9 @@ absl::StatusOr<absl::Duration> ReadDuration(const char* flag, const std::string&
                                             absl::Duration least) {
   absl::Duration duration;
   if (absl::ParseDuration(text, &duration) && duration >= least) return duration;
-  return absl::InvalidArgumentError(
-      absl::StrCat(flag, " is \"", text, "\", want a duration such as 720h, at least ",
-                   absl::FormatDuration(least)));
+  return absl::InvalidArgumentError(absl::StrCat(flag, " is \"", text,
+                                                 "\", want a duration such as 720h, at least ",
+                                                 absl::FormatDuration(least)));
 }
 
 absl::StatusOr<std::string> Add(const TokenCommand& command, absl::Time now) {
@@ -75,16 +75,14 @@ void AddTokenCommand(CLI::App& app, TokenCommand& command) {
       ->capture_default_str();
   CLI::App* revoke = AddSubcommand(token, command, "revoke", "let a token be refused");
   revoke->add_option("id", command.id, "of the token, as `list` shows it")->required();
-  revoke->add_option("--after", command.after, "not at once but after this")
-      ->capture_default_str();
+  revoke->add_option("--after", command.after, "not at once but after this")->capture_default_str();
 }
 
 bool IsTokenCommand(const CLI::App& app) { return app.got_subcommand(kToken); }
 
 absl::StatusOr<std::string> RunTokenCommand(const CLI::App& app, const TokenCommand& command) {
   const absl::Time now = absl::Now();
-  const std::string chosen =
-      app.get_subcommand(kToken)->get_subcommands().front()->get_name();
+  const std::string chosen = app.get_subcommand(kToken)->get_subcommands().front()->get_name();
   if (chosen == "add") return Add(command, now);
   if (chosen == "rotate") return Rotate(command, now);
   if (chosen == "revoke") return Revoke(command, now);

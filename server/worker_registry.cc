@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/rpc_status.h"
 #include "server/timestamps.h"
 
@@ -13,8 +14,22 @@ namespace {
 // How long a LOST worker is still shown.
 constexpr absl::Duration kForgetAfter = absl::Hours(1);
 
-bool Matches(v1::DeviceKind wanted, const v1::Worker& worker) {
-  return wanted == v1::DEVICE_KIND_UNSPECIFIED || wanted == worker.capabilities().device_kind();
+uint32_t KindBit(const v1::Worker& worker) { return 1U << worker.capabilities().device_kind(); }
+
+bool IsConnected(v1::WorkerState state) {
+  return state != v1::WORKER_STATE_LOST && state != v1::WORKER_STATE_DRAINING;
+}
+
+// `CPU`, or nothing where every kind will do.
+std::string KindNames(uint32_t kinds) {
+  std::vector<absl::string_view> names;
+  for (int i = v1::DeviceKind_MIN + 1; i <= v1::DeviceKind_MAX; ++i) {
+    if ((kinds >> i & 1) == 0) continue;
+    absl::string_view name = v1::DeviceKind_Name(static_cast<v1::DeviceKind>(i));
+    name.remove_prefix(absl::string_view("DEVICE_KIND_").size());
+    names.push_back(name);
+  }
+  return names.size() == v1::DeviceKind_MAX ? "" : absl::StrJoin(names, ", ");
 }
 
 }  // namespace
@@ -59,9 +74,9 @@ absl::Status WorkerRegistry::Register(const v1::Worker& worker, absl::string_vie
   return absl::OkStatus();
 }
 
-absl::StatusOr<v1::DeviceKind> WorkerRegistry::Touch(absl::string_view id,
-                                                     absl::string_view instance_id,
-                                                     absl::Time now) {
+absl::StatusOr<v1::WorkerCapabilities> WorkerRegistry::Touch(absl::string_view id,
+                                                             absl::string_view instance_id,
+                                                             absl::Time now) {
   MutexLock lock(&mutex_);
   Entry* entry = Find(id, instance_id);
   if (entry == nullptr) {
@@ -71,7 +86,7 @@ absl::StatusOr<v1::DeviceKind> WorkerRegistry::Touch(absl::string_view id,
         "WORKER_NOT_REGISTERED");
   }
   entry->last_seen = now;
-  return entry->worker.capabilities().device_kind();
+  return entry->worker.capabilities();
 }
 
 void WorkerRegistry::BeginPoll(absl::string_view id, absl::string_view instance_id) {
@@ -126,38 +141,60 @@ std::vector<v1::Worker> WorkerRegistry::List(absl::Time now) const {
   return workers;
 }
 
-std::string WorkerRegistry::WaitingReason(v1::DeviceKind device_kind, absl::Time now) const {
+std::string WorkerRegistry::WaitingReason(const WorkerSelector& selector, absl::Time now) const {
   MutexLock lock(&mutex_);
   int connected = 0;
+  int of_kind = 0;
   int matching = 0;
   int busy = 0;
   for (const auto& [id, entry] : entries_) {
     const v1::WorkerState state = StateOf(entry, now);
-    if (state == v1::WORKER_STATE_LOST || state == v1::WORKER_STATE_DRAINING) continue;
+    if (!IsConnected(state)) continue;
     ++connected;
-    if (!Matches(device_kind, entry.worker)) continue;
+    if ((selector.device_kinds & KindBit(entry.worker)) == 0) continue;
+    ++of_kind;
+    if (entry.worker.capabilities().memory_bytes() < selector.min_memory_bytes) continue;
     ++matching;
     if (state == v1::WORKER_STATE_BUSY) ++busy;
   }
+  const std::string kinds = KindNames(selector.device_kinds);
+  const std::string of_kinds = kinds.empty() ? "" : absl::StrCat(" of device kind ", kinds);
   if (connected == 0) return "no worker is connected";
-  absl::string_view kind = v1::DeviceKind_Name(device_kind);
-  kind.remove_prefix(absl::string_view("DEVICE_KIND_").size());
-  if (matching == 0) return absl::StrCat("no connected worker has device kind ", kind);
+  if (of_kind == 0) return absl::StrCat("no connected worker has device kind ", kinds);
+  if (matching == 0) {
+    return absl::StrCat("no connected worker", of_kinds, " has ", selector.min_memory_bytes,
+                        " bytes of memory");
+  }
   if (busy < matching) return "a worker will take it next";
-  const std::string of_kind =
-      device_kind == v1::DEVICE_KIND_UNSPECIFIED ? "" : absl::StrCat(" of device kind ", kind);
-  return matching == 1 ? absl::StrCat("the only connected worker", of_kind, " is busy")
-                       : absl::StrCat("all ", matching, " connected workers", of_kind, " are busy");
+  return matching == 1
+             ? absl::StrCat("the only connected worker", of_kinds, " is busy")
+             : absl::StrCat("all ", matching, " connected workers", of_kinds, " are busy");
+}
+
+uint32_t WorkerRegistry::DeviceKindOf(absl::string_view id) const {
+  MutexLock lock(&mutex_);
+  const auto found = entries_.find(id);
+  return found == entries_.end() ? 0 : KindBit(found->second.worker);
+}
+
+uint32_t WorkerRegistry::ConnectedKinds(absl::Time now) const {
+  MutexLock lock(&mutex_);
+  uint32_t kinds = 0;
+  for (const auto& [id, entry] : entries_) {
+    if (IsConnected(StateOf(entry, now))) kinds |= KindBit(entry.worker);
+  }
+  return kinds;
 }
 
 double WorkerRegistry::BestFlopsPerSecond(v1::DeviceKind device_kind, absl::Time now) const {
   MutexLock lock(&mutex_);
   double best = 0;
   for (const auto& [id, entry] : entries_) {
-    if (StateOf(entry, now) == v1::WORKER_STATE_LOST || !Matches(device_kind, entry.worker)) {
-      continue;
-    }
-    best = std::max(best, entry.worker.capabilities().float_flops_per_second());
+    const v1::WorkerCapabilities& capabilities = entry.worker.capabilities();
+    const bool matches =
+        device_kind == v1::DEVICE_KIND_UNSPECIFIED || device_kind == capabilities.device_kind();
+    if (StateOf(entry, now) == v1::WORKER_STATE_LOST || !matches) continue;
+    best = std::max(best, capabilities.float_flops_per_second());
   }
   return best;
 }

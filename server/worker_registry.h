@@ -3,6 +3,7 @@
 #ifndef SASQ_SERVER_WORKER_REGISTRY_H_
 #define SASQ_SERVER_WORKER_REGISTRY_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,6 +17,12 @@
 
 namespace sasq {
 
+// The workers that may run a job.
+struct WorkerSelector {
+  uint32_t device_kinds = 0;  // a bit for each v1::DeviceKind, as in JobRecord
+  int64_t min_memory_bytes = 0;
+};
+
 // Thread-safe.
 class WorkerRegistry {
  public:
@@ -28,10 +35,10 @@ class WorkerRegistry {
   absl::Status Register(const v1::Worker& worker, absl::string_view instance_id, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Notes that the worker was heard of, and returns its device. NOT_FOUND (WORKER_NOT_REGISTERED)
-  // if this instance is not registered.
-  absl::StatusOr<v1::DeviceKind> Touch(absl::string_view id, absl::string_view instance_id,
-                                       absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Notes that the worker was heard of, and returns what it can do. NOT_FOUND
+  // (WORKER_NOT_REGISTERED) if this instance is not registered.
+  absl::StatusOr<v1::WorkerCapabilities> Touch(absl::string_view id, absl::string_view instance_id,
+                                               absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A held poll counts as being heard of for as long as it is held.
   void BeginPoll(absl::string_view id, absl::string_view instance_id) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -50,9 +57,14 @@ class WorkerRegistry {
   // Every worker, by id.
   std::vector<v1::Worker> List(absl::Time now) const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Why a queued job for `device_kind` (unspecified: any) does not run, in words.
-  std::string WaitingReason(v1::DeviceKind device_kind, absl::Time now) const
+  // Why a queued job does not run, in words.
+  std::string WaitingReason(const WorkerSelector& selector, absl::Time now) const
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Kind of device of a worker, as a bit; 0 if it is not known.
+  uint32_t DeviceKindOf(absl::string_view id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Kinds of all connected workers.
+  uint32_t ConnectedKinds(absl::Time now) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Highest float32 speed of a connected worker for `device_kind` in operations per second; 0 if
   // there is none.

@@ -46,7 +46,8 @@ struct Flags {
   int threads = 0;
   std::string device = "auto";
   std::string metrics_address = "127.0.0.1:0";
-  std::vector<std::string> allowed_roots = {"/"};
+  std::vector<std::string> allowed_roots;
+  bool allow_private_addresses = false;
   SourceFetcher::Options sources = SourceOptionsOfEnvironment();
   std::string stall_timeout = "30s";
   std::string port_file;
@@ -96,7 +97,12 @@ class StopSignals {
 // What the flags say beyond the environment.
 absl::StatusOr<SourceFetcher::Options> SourceOptions(const Flags& flags, UploadReader* uploads) {
   SourceFetcher::Options options = flags.sources;
-  SASQ_ASSIGN_OR_RETURN(options.roots, AllowedRoots::Create(flags.allowed_roots));
+  if (!flags.allowed_roots.empty()) {
+    SASQ_ASSIGN_OR_RETURN(options.roots, AllowedRoots::Create(flags.allowed_roots));
+  } else if (!flags.security.token.empty() || !flags.security.token_file.empty()) {
+    options.roots = AllowedRoots::None();
+  }
+  options.hub.limits.only_public_addresses = !flags.allow_private_addresses;
   if (!absl::ParseDuration(flags.stall_timeout, &options.hub.limits.stall_timeout) ||
       options.hub.limits.stall_timeout < absl::Seconds(1)) {
     return absl::InvalidArgumentError(absl::StrCat("--stall_timeout is \"", flags.stall_timeout,
@@ -150,9 +156,10 @@ int Main(int argc, char** argv) {
   app.add_flag("--tls", flags.security.tls, "Connect with TLS, with the system's authorities");
   app.add_option("--tls_ca", flags.security.files.authorities,
                  "Connect with TLS, with the authorities in this PEM file");
-  app.add_option("--tls_cert", flags.security.files.certificate,
-                 "PEM file of a certificate for a coordinator that asks for one; this file, like the "
-                 "others of TLS, is read again when it changes");
+  app.add_option(
+      "--tls_cert", flags.security.files.certificate,
+      "PEM file of a certificate for a coordinator that asks for one; this file, like the "
+      "others of TLS, is read again when it changes");
   app.add_option("--tls_key", flags.security.files.key, "PEM file of the certificate's key");
   app.add_option("--token_file", flags.security.token_file,
                  "File that holds the worker's token, read for every call (default: $SASQ_TOKEN)");
@@ -169,9 +176,9 @@ int Main(int argc, char** argv) {
   app.add_option("--port_file", flags.port_file,
                  "File to write the port to, as {\"metrics\": N}, once it listens");
   app.add_option("--allowed_roots", flags.allowed_roots,
-                 "Folders that jobs may name with file:, separated by commas")
-      ->delimiter(',')
-      ->capture_default_str();
+                 "Folders that jobs may name with file:, separated by commas; / for all (default: "
+                 "all, and with a token none)")
+      ->delimiter(',');
   app.add_option("--cache_dir", flags.sources.cache.folder,
                  "Folder of fetched models and texts; workers of a host may share it")
       ->capture_default_str();
@@ -185,6 +192,9 @@ int Main(int argc, char** argv) {
                  "Store of s3: sources ($AWS_ENDPOINT_URL; credentials as of the AWS programs: "
                  "$AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN, $AWS_REGION)")
       ->capture_default_str();
+  app.add_flag("--allow_private_addresses", flags.allow_private_addresses,
+               "Fetch from a hub or store in a private network or on this machine too, also where "
+               "redirects lead there");
   app.add_option("--stall_timeout", flags.stall_timeout,
                  "A transfer slower than 1 KiB/s for this long is broken off and tried again")
       ->capture_default_str();

@@ -19,8 +19,7 @@ class UploadClient final : public UploadReader {
 
   // The lease under which files are read from now on: a coordinator gives a worker the inputs of
   // its own job alone.
-  void UseLease(const std::string& job, const std::string& lease_token)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  void UseLease(const std::string& job, const std::string& lease_token) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // NOT_FOUND and DATA_LOSS are final; an outage is UNAVAILABLE.
   absl::Status Read(const std::string& sha256, int64_t offset, const std::stop_token& stop,

@@ -39,8 +39,7 @@ absl::StatusOr<std::unique_ptr<AccessGate>> AccessGate::Create(const Options& op
   }
   SASQ_ASSIGN_OR_RETURN(std::unique_ptr<AuditLog> audit,
                         AuditLog::Create(options.audit_log, *options.tokens.clock));
-  return std::unique_ptr<AccessGate>(
-      new AccessGate(std::move(tokens), std::move(audit), executor));
+  return std::unique_ptr<AccessGate>(new AccessGate(std::move(tokens), std::move(audit), executor));
 }
 
 void AccessGate::Admit(const grpc::CallbackServerContext& context, Rpc rpc, Then then) {

@@ -86,10 +86,10 @@ void Authenticator::Verify(const Token& token, const std::string& digest,
 
 absl::StatusOr<Principal> Authenticator::PrincipalOf(const TokenRecord& record) const {
   if (record.has_expire_time() && ToTime(record.expire_time()) <= options_.clock->Now()) {
-    return WithReason(absl::UnauthenticatedError(absl::StrCat(
-                          "token ", record.id(),
-                          " has expired or was revoked; ask the operator for a new one")),
-                      "TOKEN_EXPIRED");
+    return WithReason(
+        absl::UnauthenticatedError(absl::StrCat(
+            "token ", record.id(), " has expired or was revoked; ask the operator for a new one")),
+        "TOKEN_EXPIRED");
   }
   return Principal{record.id(), record.tenant(), record.role()};
 }

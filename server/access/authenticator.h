@@ -23,8 +23,8 @@ namespace sasq {
 
 // Checks bearer tokens against the tokens file. A password hash is slow on purpose, so a token that
 // was right is remembered by its SHA-256 for a while, hashes are computed one at a time on a thread
-// of their own, few calls wait for it, and an address that sends wrong tokens is not listened to for
-// the rest of a minute. Thread-safe.
+// of their own, few calls wait for it, and an address that sends wrong tokens is not listened to
+// for the rest of a minute. Thread-safe.
 class Authenticator {
  public:
   struct Options {
@@ -90,7 +90,7 @@ class Authenticator {
   const std::unique_ptr<TokenBook> book_;
 
   Mutex mutex_;
-  std::unordered_map<std::string, Remembered> remembered_ ABSL_GUARDED_BY(mutex_);  // by digest
+  std::unordered_map<std::string, Remembered> remembered_ ABSL_GUARDED_BY(mutex_);      // by digest
   std::unordered_map<std::string, std::vector<Then>> waiting_ ABSL_GUARDED_BY(mutex_);  // by digest
   std::map<std::string, WrongTokens> wrong_ ABSL_GUARDED_BY(mutex_);  // by address
 

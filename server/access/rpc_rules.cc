@@ -26,6 +26,7 @@ constexpr RpcRule kRules[] = {
     {Rpc::kReadJobLog, "sasq.v1.QuantizationService/ReadJobLog", kRead, false},
     {Rpc::kListWorkers, "sasq.v1.QuantizationService/ListWorkers", kRead, false},
     {Rpc::kGetArtifact, "sasq.v1.ArtifactService/GetArtifact", kRead, false},
+    {Rpc::kGetBestScales, "sasq.v1.ArtifactService/GetBestScales", kRead, false},
     {Rpc::kDownloadBlob, "sasq.v1.ArtifactService/DownloadBlob", kRead | kWork, false},
     {Rpc::kFindMissingBlobs, "sasq.v1.ArtifactService/FindMissingBlobs", kSubmit, false},
     {Rpc::kUploadBlob, "sasq.v1.ArtifactService/UploadBlob", kSubmit, true},

@@ -19,6 +19,7 @@ enum class Rpc {
   kReadJobLog,
   kListWorkers,
   kGetArtifact,
+  kGetBestScales,
   kDownloadBlob,
   kFindMissingBlobs,
   kUploadBlob,

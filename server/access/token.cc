@@ -33,9 +33,7 @@ void InitializeSodium() { SASQ_CHECK(sodium_init() >= 0); }
 
 std::string Token::ToString() const { return absl::StrCat(kPrefix, "_", id, "_", secret); }
 
-Token NewToken() {
-  return Token{NewUid().substr(0, kIdDigits), absl::StrCat(NewUid(), NewUid())};
-}
+Token NewToken() { return Token{NewUid().substr(0, kIdDigits), absl::StrCat(NewUid(), NewUid())}; }
 
 absl::StatusOr<Token> ParseToken(absl::string_view text) {
   const std::vector<absl::string_view> parts = absl::StrSplit(text, '_');

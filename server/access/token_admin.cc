@@ -46,7 +46,8 @@ class FileLock {
   int file_;
 };
 
-absl::Status ChangeFile(const std::string& path, absl::FunctionRef<absl::Status(TokenFile&)> change) {
+absl::Status ChangeFile(const std::string& path,
+                        absl::FunctionRef<absl::Status(TokenFile&)> change) {
   SASQ_ASSIGN_OR_RETURN(const FileLock lock, FileLock::Take(path + ".lock"));
   absl::StatusOr<TokenFile> file = ReadTokenFile(path);
   if (absl::IsNotFound(file.status())) file = TokenFile();
@@ -59,7 +60,8 @@ absl::StatusOr<TokenRecord*> FindRecord(TokenFile& file, const std::string& id) 
   for (TokenRecord& record : *file.mutable_tokens()) {
     if (record.id() == id) return &record;
   }
-  return absl::NotFoundError(absl::StrCat("there is no token ", id, "; `sasqd token list` shows all"));
+  return absl::NotFoundError(
+      absl::StrCat("there is no token ", id, "; `sasqd token list` shows all"));
 }
 
 absl::Time ExpireTimeOf(const TokenRecord& record) {
@@ -67,7 +69,8 @@ absl::Time ExpireTimeOf(const TokenRecord& record) {
 }
 
 // Fills in what every new record has, adds it, and returns the token.
-std::string AddRecord(TokenRecord record, absl::Duration lifetime, absl::Time now, TokenFile& file) {
+std::string AddRecord(TokenRecord record, absl::Duration lifetime, absl::Time now,
+                      TokenFile& file) {
   const Token token = NewToken();
   record.set_id(token.id);
   record.set_secret_hash(HashSecret(token.secret));
@@ -81,8 +84,9 @@ std::string AddRecord(TokenRecord record, absl::Duration lifetime, absl::Time no
 }
 
 std::string TimeText(absl::Time time) {
-  return time == absl::InfiniteFuture() ? "never"
-                                        : absl::FormatTime("%Y-%m-%dT%H:%MZ", time, absl::UTCTimeZone());
+  return time == absl::InfiniteFuture()
+             ? "never"
+             : absl::FormatTime("%Y-%m-%dT%H:%MZ", time, absl::UTCTimeZone());
 }
 
 std::string TableRow(absl::string_view id, absl::string_view tenant, absl::string_view role,

@@ -27,14 +27,14 @@ constexpr size_t kMaxDescriptionBytes = 256;
 bool IsTenant(absl::string_view text) {
   const auto is_word = [](char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c); };
   return !text.empty() && text.size() <= kMaxTenantBytes && is_word(text[0]) &&
-         std::all_of(text.begin(), text.end(), [&is_word](char c) {
-           return is_word(c) || c == '_' || c == '-' || c == '.';
-         });
+         std::all_of(text.begin(), text.end(),
+                     [&is_word](char c) { return is_word(c) || c == '_' || c == '-' || c == '.'; });
 }
 
 bool IsDescription(absl::string_view text) {
   return text.size() <= kMaxDescriptionBytes &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_isprint(c); });
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return absl::ascii_isprint(c); });
 }
 
 // What is wrong with a record; empty: nothing.
@@ -68,8 +68,8 @@ absl::Status CheckRecords(const TokenFile& file, const std::string& path) {
 std::string VersionOf(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return "";
-  return absl::StrCat(info.st_dev, ":", info.st_ino, ":", info.st_size, ":", info.st_mtim.tv_sec, ":",
-                      info.st_mtim.tv_nsec);
+  return absl::StrCat(info.st_dev, ":", info.st_ino, ":", info.st_size, ":", info.st_mtim.tv_sec,
+                      ":", info.st_mtim.tv_nsec);
 }
 
 }  // namespace
@@ -77,9 +77,11 @@ std::string VersionOf(const std::string& path) {
 absl::StatusOr<TokenFile> ReadTokenFile(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) == 0 && (info.st_mode & S_IWOTH) != 0) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        path, " can be written by everybody, who could make tokens; take that right away: "
-              "chmod o-w ", path));
+    return absl::PermissionDeniedError(
+        absl::StrCat(path,
+                     " can be written by everybody, who could make tokens; take that right away: "
+                     "chmod o-w ",
+                     path));
   }
   SASQ_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
   TokenFile file;
