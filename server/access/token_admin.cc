@@ -117,13 +117,14 @@ absl::StatusOr<std::string> RotateToken(const std::string& path, const std::stri
   std::string token;
   SASQ_RETURN_IF_ERROR(ChangeFile(path, [&](TokenFile& file) -> absl::Status {
     SASQ_ASSIGN_OR_RETURN(TokenRecord* const old, FindRecord(file, id));
-    if (ExpireTimeOf(*old) <= now) {
+    const absl::Time expire_time = ExpireTimeOf(*old);
+    if (expire_time <= now) {
       return absl::FailedPreconditionError(
           absl::StrCat("token ", id, " expired or was revoked; add a new one"));
     }
-    const absl::Duration lifetime = ExpireTimeOf(*old) - ToTime(old->create_time());
+    const absl::Duration lifetime = expire_time - ToTime(old->create_time());
     TokenRecord fresh = *old;
-    SetTimestamp(std::min(ExpireTimeOf(*old), now + grace), old->mutable_expire_time());
+    SetTimestamp(std::min(expire_time, now + grace), old->mutable_expire_time());
     token = AddRecord(std::move(fresh), lifetime, now, file);
     return absl::OkStatus();
   }));

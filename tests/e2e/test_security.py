@@ -203,6 +203,9 @@ def test_open_addresses_want_tls_and_tokens(secure):
     for flags in ((), tls, (f"--tokens={secure.tokens_file}",)):
         done = run(*flags)
         assert done.returncode == 2 and "--insecure" in done.stderr, done.stderr
+    _, other_key = secure.authority.sign("other")
+    done = run(f"--tls_cert={secure.certificate}", f"--tls_key={other_key}", f"--tokens={secure.tokens_file}")
+    assert done.returncode == 2 and "is not the key of the certificate" in done.stderr, done.stderr
 
 
 def test_hostile_bytes_leave_the_service_alive(secure):

@@ -77,6 +77,15 @@ TEST_F(TokenAdminTest, RotatesWithAGracePeriod) {
       RotateToken(path_, IdOf(old), absl::Hours(1), later + absl::Hours(2)).status()));
 }
 
+TEST_F(TokenAdminTest, RotatesWhatNeverExpires) {
+  const std::string old = Add();
+  const absl::Time later = now_ + absl::Hours(12);
+  ASSERT_TRUE(RotateToken(path_, IdOf(old), absl::Hours(1), later).ok());
+  const server::v1::TokenFile file = *ReadTokenFile(path_);
+  EXPECT_EQ(file.tokens(0).expire_time().seconds(), absl::ToUnixSeconds(later + absl::Hours(1)));
+  EXPECT_FALSE(file.tokens(1).has_expire_time());
+}
+
 TEST_F(TokenAdminTest, SaysWhatIsWrong) {
   EXPECT_TRUE(absl::IsNotFound(ListTokens(path_, now_).status()));
   EXPECT_TRUE(absl::IsNotFound(ExpireToken(path_, "0123456789abcdef", now_)));
