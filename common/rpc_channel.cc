@@ -83,9 +83,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeRpcChannel(
   SASQ_RETURN_IF_ERROR(CheckTlsFiles(security.files));
   SASQ_ASSIGN_OR_RETURN(const std::string token, ReadToken(security));
   if (!token.empty() && !security.uses_tls() && !IsLoopbackAddress(endpoint)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the token would go to ", endpoint,
-                     " in the clear; say with --tls or --tls-ca that TLS protects it"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the token would go to ", endpoint, " in the clear; connect with TLS, or to this machine"));
   }
   const std::shared_ptr<grpc::ChannelCredentials> credentials =
       security.uses_tls() ? TlsCredentials(security.files) : grpc::InsecureChannelCredentials();

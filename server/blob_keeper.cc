@@ -1,7 +1,7 @@
 #include "server/blob_keeper.h"
 
-#include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -99,12 +99,12 @@ absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
     if (is_theirs && blobs_.SizeOf(digest).has_value()) present.push_back(digest);
   }
   SASQ_RETURN_IF_ERROR(jobs_.NoteUploads(who.tenant, present, now));
+  const std::set<std::string> noted(present.begin(), present.end());
   // What is still there now stays: a removal that began before was waited for.
   std::vector<v1::MissingBlob> missing;
   for (const std::string& digest : digests) {
-    const bool was_there = std::find(present.begin(), present.end(), digest) != present.end();
     Pin(digest);
-    const bool is_there = was_there && blobs_.SizeOf(digest).has_value();
+    const bool is_there = noted.count(digest) > 0 && blobs_.SizeOf(digest).has_value();
     Unpin(digest);
     if (is_there) continue;
     v1::MissingBlob& blob = missing.emplace_back();

@@ -202,6 +202,7 @@ absl::StatusOr<v1::Job> Coordinator::CancelJob(const Principal& who, absl::strin
   SASQ_ASSIGN_OR_RETURN(
       const JobRecord record, parts_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
         const v1::JobState before = change.record.job.state();
+        SASQ_RETURN_IF_ERROR(CheckVisible(who, change.record.job));
         SASQ_RETURN_IF_ERROR(CheckCancellable(change.record.job));
         SASQ_RETURN_IF_ERROR(
             ApplyCancelRequest(parts_.limits.cancel_grace, parts_.clock.Now(), change));

@@ -106,7 +106,11 @@ absl::Status WriteTokenFile(const std::string& path, const TokenFile& file) {
 
 absl::StatusOr<std::unique_ptr<TokenBook>> TokenBook::Open(std::string path) {
   std::unique_ptr<TokenBook> book(new TokenBook(std::move(path)));
-  SASQ_RETURN_IF_ERROR(book->Reload());
+  const absl::Status read = book->Reload();
+  if (absl::IsNotFound(read)) {
+    return absl::NotFoundError(absl::StrCat(read.message(), "; `sasqd token add` makes it"));
+  }
+  SASQ_RETURN_IF_ERROR(read);
   return book;
 }
 
