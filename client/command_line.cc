@@ -20,7 +20,7 @@ constexpr char kDescription[] =
 constexpr char kFooter[] =
     "JOB is jobs/ID, ID, or the first 6 or more digits of it. DURATION is like 90s, 30m or 1h30m.\n"
     "The service is named by --endpoint, $SASQ_ENDPOINT, or `endpoint:` in\n"
-    "~/.config/sasq/config.yaml ($SASQ_CONFIG names another file).\n"
+    "~/.config/sasq/config.yaml ($SASQ_CONFIG names another file); so are TLS files and token.\n"
     "\n"
     "Exit codes: 0 ok, 1 failed, 2 usage, 3 quality gate failed, 4 not found or denied,\n"
     "5 service unavailable, 124 wait timed out, 130 interrupted (the job lives on).\n"
@@ -82,7 +82,19 @@ void AddChoice(CLI::App* app, const std::string& name, Enum* value,
 }
 
 void AddGlobals(CLI::App* app, GlobalOptions* globals) {
-  app->add_option("-e,--endpoint", globals->endpoint, "The service")->type_name("HOST:PORT");
+  ConnectionSettings& connection = globals->connection;
+  app->add_option("-e,--endpoint", connection.endpoint, "The service")->type_name("HOST:PORT");
+  app->add_flag("--tls", connection.security.tls, "TLS, with the system's authorities");
+  app->add_option("--tls-ca", connection.security.files.authorities,
+                  "TLS, with the authorities in this PEM file")
+      ->type_name("FILE");
+  app->add_option("--tls-cert", connection.security.files.certificate,
+                  "Certificate to show to a service that asks for one")
+      ->type_name("FILE");
+  app->add_option("--tls-key", connection.security.files.key, "Its key")->type_name("FILE");
+  app->add_option("--token-file", connection.security.token_file,
+                  "File that holds the token (default: $SASQ_TOKEN)")
+      ->type_name("FILE");
   AddChoice<OutputFormat>(app, "-o,--output", &globals->output,
                           {{"table", OutputFormat::kTable},
                            {"json", OutputFormat::kJson},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "client/settings.h"
 #include "client/spec_flags.h"
 #include "client/terminal.h"
 
@@ -17,7 +18,7 @@ enum class OutputFormat { kTable, kJson, kYaml, kMarkdown };
 
 // Flags that every command knows.
 struct GlobalOptions {
-  std::string endpoint;  // empty: from the environment or the config file
+  ConnectionSettings connection;  // what is empty: from the environment or the config file
   OutputFormat output = OutputFormat::kTable;
   ColorMode color = ColorMode::kAuto;
   bool quiet = false;

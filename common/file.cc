@@ -29,8 +29,8 @@ absl::StatusOr<int64_t> RegularFileSize(int fd, const std::string& path) {
   return info.st_size;
 }
 
-absl::Status WriteAndSync(const std::string& path, absl::string_view content) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+absl::Status WriteAndSync(const std::string& path, absl::string_view content, unsigned mode) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (file.get() < 0) return SystemError(errno, "create", path);
   while (!content.empty()) {
     const ssize_t written = ::write(file.get(), content.data(), content.size());
@@ -88,9 +88,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   return content;
 }
 
-absl::Status WriteFileDurably(const std::string& path, absl::string_view content) {
+absl::Status WriteFileDurably(const std::string& path, absl::string_view content, unsigned mode) {
   const std::string temporary = absl::StrCat(path, ".tmp-", NewUid());
-  absl::Status status = WriteAndSync(temporary, content);
+  absl::Status status = WriteAndSync(temporary, content, mode);
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
     status = SystemError(errno, "rename to", path);
   }

@@ -40,13 +40,15 @@ struct HttpLimits {
   absl::Duration connect_timeout = absl::Seconds(15);
   // A transfer that stays below 1 KiB/s for this long has stalled. Whole seconds, at least 1.
   absl::Duration stall_timeout = absl::Seconds(30);
+  // Connect to public addresses alone (IsPublicAddress), whatever names and redirects lead to.
+  bool only_public_addresses = false;
 };
 
 // Gets what `request` names, whatever the status is: `take` gets the body piece by piece, with the
 // status and headers. UNAVAILABLE if there is no whole answer (no connection, a reset, a stall, a
 // body shorter than its Content-Length), CANCELLED within a second of a stop, INVALID_ARGUMENT for
-// a malformed URL, and any status of `take`, which ends the transfer. Messages name the URL without
-// its query, and no secret. Thread-safe.
+// a malformed URL, PERMISSION_DENIED for an address that is not allowed, and any status of `take`,
+// which ends the transfer. Messages name the URL without its query, and no secret. Thread-safe.
 absl::StatusOr<HttpResponse> HttpGet(
     const HttpRequest& request, const HttpLimits& limits, const std::stop_token& stop,
     absl::FunctionRef<absl::Status(const HttpResponse&, absl::string_view)> take);

@@ -1,6 +1,7 @@
 #include "server/blob_keeper.h"
 
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -64,12 +65,18 @@ void BlobKeeper::Release(const Held& held) {
   RemoveUnreferenced(digests);
 }
 
-absl::Status BlobKeeper::HoldUploads(const v1::JobSpec& spec, Held& held) {
+absl::StatusOr<bool> BlobKeeper::IsFor(const Principal& who, const std::string& digest) {
+  if (who.sees_all_tenants()) return true;
+  return jobs_.IsBlobOf(who.tenant, digest);
+}
+
+absl::Status BlobKeeper::HoldUploads(const Principal& who, const v1::JobSpec& spec, Held& held) {
   for (const v1::UploadedFile* file : UploadsOf(spec)) {
     held.blobs.emplace_back().set_sha256(file->sha256());
     Pin(file->sha256());
     const std::optional<int64_t> size_bytes = blobs_.SizeOf(file->sha256());
-    if (!size_bytes.has_value()) {
+    SASQ_ASSIGN_OR_RETURN(const bool is_theirs, IsFor(who, file->sha256()));
+    if (!size_bytes.has_value() || !is_theirs) {
       return WithReason(absl::FailedPreconditionError(
                             absl::StrCat("the file ", file->path(), " (", file->sha256(),
                                          ") is not there; upload it, then submit again")),
@@ -86,17 +93,19 @@ absl::Status BlobKeeper::HoldUploads(const v1::JobSpec& spec, Held& held) {
 }
 
 absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
-    const std::vector<std::string>& digests, absl::Time now) {
+    const Principal& who, const std::vector<std::string>& digests, absl::Time now) {
   std::vector<std::string> present;
   for (const std::string& digest : digests) {
-    if (blobs_.SizeOf(digest).has_value()) present.push_back(digest);
+    SASQ_ASSIGN_OR_RETURN(const bool is_theirs, IsFor(who, digest));
+    if (is_theirs && blobs_.SizeOf(digest).has_value()) present.push_back(digest);
   }
-  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads(present, now));
+  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads(who.tenant, present, now));
+  const std::set<std::string> noted(present.begin(), present.end());
   // What is still there now stays: a removal that began before was waited for.
   std::vector<v1::MissingBlob> missing;
   for (const std::string& digest : digests) {
     Pin(digest);
-    const bool is_there = blobs_.SizeOf(digest).has_value();
+    const bool is_there = noted.count(digest) > 0 && blobs_.SizeOf(digest).has_value();
     Unpin(digest);
     if (is_there) continue;
     v1::MissingBlob& blob = missing.emplace_back();
@@ -106,10 +115,12 @@ absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
   return missing;
 }
 
-absl::StatusOr<std::unique_ptr<BlobUpload>> BlobKeeper::BeginUpload(const std::string& sha256,
+absl::StatusOr<std::unique_ptr<BlobUpload>> BlobKeeper::BeginUpload(const Principal& who,
+                                                                    const std::string& sha256,
                                                                     int64_t size_bytes,
                                                                     absl::Time now) {
-  SASQ_ASSIGN_OR_RETURN(const std::vector<v1::MissingBlob> missing, FindMissing({sha256}, now));
+  SASQ_ASSIGN_OR_RETURN(const std::vector<v1::MissingBlob> missing,
+                        FindMissing(who, {sha256}, now));
   if (missing.empty()) return nullptr;
   const int64_t needed = size_bytes - missing.front().received_bytes();
   if (blobs_.size_bytes() + needed > options_.max_blob_bytes) {
@@ -123,13 +134,14 @@ absl::StatusOr<std::unique_ptr<BlobUpload>> BlobKeeper::BeginUpload(const std::s
   return blobs_.BeginUpload(sha256, size_bytes);
 }
 
-absl::Status BlobKeeper::FinishUpload(const std::string& sha256, BlobUpload& upload,
-                                      absl::Time now) {
-  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads({sha256}, now));
+absl::Status BlobKeeper::FinishUpload(const Principal& who, const std::string& sha256,
+                                      BlobUpload& upload, absl::Time now) {
   Pin(sha256);
   const Stopwatch stopwatch;
   absl::Status status = upload.Finish();
   metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
+  // Only now: whoever sent other bytes than the digest's does not get the blob that has it.
+  if (status.ok()) status = jobs_.NoteUploads(who.tenant, {sha256}, now);
   if (status.ok()) metrics_.BlobBytes("upload", static_cast<size_t>(upload.size_bytes()));
   Unpin(sha256);
   metrics_.SetBlobBytes(blobs_.size_bytes());

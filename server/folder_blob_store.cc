@@ -18,6 +18,7 @@
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "server/not_found.h"
 
 namespace sasq {
 namespace {
@@ -169,10 +170,7 @@ absl::StatusOr<std::string> FolderBlobStore::Put(absl::string_view content) {
 absl::StatusOr<std::unique_ptr<const BlobReader>> FolderBlobStore::Open(absl::string_view sha256) {
   const std::string path = PathOf(sha256);
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0 && errno == ENOENT) {
-    return WithReason(absl::NotFoundError(absl::StrCat("there is no blob ", sha256)),
-                      "BLOB_NOT_FOUND");
-  }
+  if (fd < 0 && errno == ENOENT) return BlobNotFoundStatus(sha256);
   if (fd < 0) return StoreError(SystemError(errno, "open", path));
   struct stat info;
   if (::fstat(fd, &info) != 0) {

@@ -20,8 +20,6 @@ using dispatch::v1::CompleteTaskRequest;
 
 // Expired leases that one Tick ends.
 constexpr int kMaxExpiriesPerTick = 1000;
-// Queued jobs, the newest, that the metrics are told of one by one.
-constexpr int kMaxQueueSample = 1000;
 
 absl::Status LeaseLost(absl::string_view job_name) {
   return WithReason(
@@ -333,12 +331,7 @@ absl::Status LeaseManager::Tick(absl::Time now) {
   SASQ_RETURN_IF_ERROR(ExpireLeases(now));
   SASQ_ASSIGN_OR_RETURN(const JobStats stats, parts_.jobs.Stats());
   parts_.metrics.SetJobs(stats, now);
-  std::vector<JobRecord> queued;
-  if (stats.oldest_queue_time != absl::InfiniteFuture()) {
-    SASQ_ASSIGN_OR_RETURN(queued,
-                          parts_.jobs.List({.states = {v1::JOB_STATE_QUEUED}}, 0, kMaxQueueSample));
-  }
-  parts_.metrics.SetQueue(queued, workers);
+  parts_.metrics.SetQueue(stats, workers);
   // A pause may be over, or a tenant below its limit again.
   if (stats.count_by_state.count(v1::JOB_STATE_QUEUED) > 0) parts_.events.OnJobQueued();
   return absl::OkStatus();

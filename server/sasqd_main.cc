@@ -16,10 +16,12 @@
 #include "common/metrics.h"
 #include "common/signals.h"
 #include "server/server.h"
+#include "server/token_command.h"
 
 namespace {
 
-// Exit codes of sasq programs: 2 usage, 5 unavailable.
+// Exit codes of sasq programs: 1 failed, 2 usage, 5 unavailable.
+constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kUnavailable = 5;
 
@@ -30,10 +32,39 @@ struct Flags {
   std::string upload_retention = "24h";
   std::string keep_succeeded = "inf";
   std::string keep_failed = "inf";
-  std::vector<std::string> allowed_roots = {"/"};
+  std::vector<std::string> allowed_roots;
   std::string log_level = "info";
   std::string port_file;
+  std::string max_connection_idle = "10m";
+  std::string max_connection_age = "inf";
+  sasq::TokenCommand token;
 };
+
+void DeclareSecurity(CLI::App& app, Flags& flags) {
+  sasq::TlsFiles& tls = flags.server.tls;
+  app.add_option("--tls_cert", tls.certificate,
+                 "PEM file of the certificate chain to serve with; read again when it changes");
+  app.add_option("--tls_key", tls.key, "PEM file of the certificate's key");
+  app.add_option("--tls_client_ca", tls.authorities,
+                 "PEM file of authorities; every client has to have a certificate of one of them");
+  app.add_option("--tokens", flags.server.access.tokens.tokens_file,
+                 "file of bearer tokens, made by `sasqd token`; every call has to have one; read "
+                 "again when it changes");
+  app.add_option("--audit_log", flags.server.access.audit_log,
+                 "file to append a line to for every change (default: events `audit` of the log)");
+  app.add_option("--max_streams_per_connection",
+                 flags.server.connections.max_streams_per_connection,
+                 "calls of one connection at one time")
+      ->capture_default_str();
+  app.add_option("--max_connection_idle", flags.max_connection_idle,
+                 "how long a connection without calls is kept")
+      ->capture_default_str();
+  app.add_option("--max_connection_age", flags.max_connection_age,
+                 "how long any connection is kept; clients connect again")
+      ->capture_default_str();
+  app.add_flag("--insecure", flags.server.insecure,
+               "listen on addresses that other machines reach, without TLS or tokens");
+}
 
 void Declare(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", std::string(sasq::Version()));
@@ -44,8 +75,7 @@ void Declare(CLI::App& app, Flags& flags) {
                  "host:port of GET /metrics; empty for none")
       ->capture_default_str();
   app.add_option("--data_dir", flags.server.data_folder,
-                 "folder of the job database and the artifacts; made if missing")
-      ->required();
+                 "folder of the job database and the artifacts; made if missing; required");
   app.add_option("--lease_duration", flags.lease_duration,
                  "how long a worker may be silent before its job goes to another")
       ->capture_default_str();
@@ -53,9 +83,9 @@ void Declare(CLI::App& app, Flags& flags) {
                  "how often a worker reports; a cancel reaches it as fast")
       ->capture_default_str();
   app.add_option("--allowed_roots", flags.allowed_roots,
-                 "folders that jobs may name with file:, separated by commas")
-      ->delimiter(',')
-      ->capture_default_str();
+                 "folders that jobs may name with file:, separated by commas; / for all (default: "
+                 "all, and with --tokens none)")
+      ->delimiter(',');
   app.add_option("--max_blob_bytes", flags.server.blobs.max_blob_bytes,
                  "uploads are refused that would make all blobs larger")
       ->capture_default_str();
@@ -79,8 +109,7 @@ void Declare(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--port_file", flags.port_file,
                  "file to write the ports to, as {\"grpc\": N, \"metrics\": N}, once they listen");
-  app.add_flag("--insecure", flags.server.insecure,
-               "listen on addresses that other machines reach, without TLS or authentication");
+  DeclareSecurity(app, flags);
 }
 
 struct DurationFlag {
@@ -98,15 +127,21 @@ int Run(Flags& flags) {
   if (absl::Status status = sasq::SetLogLevel(flags.log_level); !status.ok()) {
     return Fail(kUsage, absl::StrCat("--log_level: ", status.message()));
   }
-  absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
-  if (!roots.ok()) return Fail(kUsage, roots.status().message());
-  flags.server.roots = *std::move(roots);
+  if (!flags.allowed_roots.empty()) {
+    absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
+    if (!roots.ok()) return Fail(kUsage, roots.status().message());
+    flags.server.roots = *std::move(roots);
+  } else if (!flags.server.access.tokens.tokens_file.empty()) {
+    flags.server.roots = sasq::AllowedRoots::None();
+  }
   const DurationFlag durations[] = {
       {"--lease_duration", flags.lease_duration, flags.server.leases.lease_duration},
       {"--heartbeat_interval", flags.heartbeat_interval, flags.server.leases.heartbeat_interval},
       {"--upload_retention", flags.upload_retention, flags.server.blobs.upload_retention},
       {"--keep_succeeded", flags.keep_succeeded, flags.server.limits.keep_succeeded},
       {"--keep_failed", flags.keep_failed, flags.server.limits.keep_failed},
+      {"--max_connection_idle", flags.max_connection_idle, flags.server.connections.max_idle},
+      {"--max_connection_age", flags.max_connection_age, flags.server.connections.max_age},
   };
   for (const DurationFlag& flag : durations) {
     if (absl::ParseDuration(flag.text, &flag.value)) continue;
@@ -133,6 +168,15 @@ int Run(Flags& flags) {
   return 0;
 }
 
+int RunToken(const CLI::App& app, const Flags& flags) {
+  const absl::StatusOr<std::string> text = sasq::RunTokenCommand(app, flags.token);
+  if (!text.ok()) {
+    return Fail(absl::IsInvalidArgument(text.status()) ? kUsage : kFailed, text.status().message());
+  }
+  std::fputs(text->c_str(), stdout);
+  return std::fflush(stdout) == 0 ? 0 : kFailed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -143,12 +187,13 @@ int main(int argc, char** argv) {
         "sasqd: keeps quantization jobs, leases them to workers and serves their results.");
     Flags flags;
     Declare(app, flags);
+    sasq::AddTokenCommand(app, flags.token);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       return app.exit(error) == 0 ? 0 : kUsage;
     }
-    return Run(flags);
+    return sasq::IsTokenCommand(app) ? RunToken(app, flags) : Run(flags);
   } catch (const std::exception& error) {
     return Fail(kUnavailable, error.what());
   }

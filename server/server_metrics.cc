@@ -37,6 +37,9 @@ std::string ReasonLabel(v1::JobFailureReason reason) {
   return name.empty() ? "unspecified" : Label(name, "JOB_FAILURE_REASON_");
 }
 
+constexpr char kReusedName[] = "sasq_results_reused_total";
+constexpr char kReusedHelp[] = "Jobs that took the result of an earlier job that did the same.";
+
 // `any` for a job that does not say.
 std::string DeviceLabel(v1::DeviceKind kind) {
   if (kind == v1::DEVICE_KIND_UNSPECIFIED) return "any";
@@ -48,15 +51,10 @@ bool IsLive(const v1::Worker& worker) {
   return worker.state() == v1::WORKER_STATE_IDLE || worker.state() == v1::WORKER_STATE_BUSY;
 }
 
-// As the store leases jobs.
-bool CanTake(const v1::Worker& worker, const JobRecord& record) {
-  const v1::WorkerCapabilities& capabilities = worker.capabilities();
-  return IsLive(worker) && (record.device_kinds >> capabilities.device_kind() & 1) != 0 &&
-         capabilities.memory_bytes() >= record.job.spec().min_worker_memory_bytes();
+bool CanTake(const v1::Worker& worker, v1::DeviceKind kind) {
+  return IsLive(worker) &&
+         (kind == v1::DEVICE_KIND_UNSPECIFIED || kind == worker.capabilities().device_kind());
 }
-
-constexpr char kReusedName[] = "sasq_results_reused_total";
-constexpr char kReusedHelp[] = "Jobs that took the result of an earlier job that did the same.";
 
 }  // namespace
 
@@ -72,6 +70,7 @@ ServerMetrics::ServerMetrics(MetricRegistry& registry)
                                         SlowBounds())) {
   AddBuildInfo(registry_, "sasqd");
   // What exists from the start can be alerted on before the first event.
+  registry_.GetCounter(kReusedName, kReusedHelp);
   JobsFinished(v1::JOB_STATE_SUCCEEDED, "none");
   JobsFinished(v1::JOB_STATE_CANCELLED, "none");
   for (int i = v1::JobFailureReason_MIN + 1; i <= v1::JobFailureReason_MAX; ++i) {
@@ -86,10 +85,9 @@ ServerMetrics::ServerMetrics(MetricRegistry& registry)
     GateResults(gate.name, false);
   }
   for (const char* operation : {"upload", "download", "publish"}) BlobBytes(operation, 0);
-  registry_.GetCounter(kReusedName, kReusedHelp);
   SetJobs(JobStats(), absl::UnixEpoch());
   SetWorkers({}, absl::UnixEpoch());
-  SetQueue({}, {});
+  SetQueue(JobStats(), {});
 }
 
 MetricRegistry::Counter& ServerMetrics::JobsFinished(v1::JobState outcome,
@@ -179,28 +177,21 @@ void ServerMetrics::SetWorkers(const std::vector<v1::Worker>& workers, absl::Tim
   }
 }
 
-void ServerMetrics::SetQueue(const std::vector<JobRecord>& queued,
-                             const std::vector<v1::Worker>& workers) {
-  std::map<v1::DeviceKind, int> counts;
-  std::map<v1::DeviceKind, int> without_worker;
-  for (const JobRecord& record : queued) {
-    const v1::DeviceKind device = record.job.spec().device_kind();
-    ++counts[device];
-    const bool can_run =
-        std::any_of(workers.begin(), workers.end(),
-                    [&record](const v1::Worker& worker) { return CanTake(worker, record); });
-    if (!can_run) ++without_worker[device];
-  }
+void ServerMetrics::SetQueue(const JobStats& stats, const std::vector<v1::Worker>& workers) {
   for (const v1::DeviceKind device :
        {v1::DEVICE_KIND_UNSPECIFIED, v1::DEVICE_KIND_CPU, v1::DEVICE_KIND_CUDA}) {
+    const auto found = stats.queued_by_device_kinds.find(DeviceKindBits(device));
+    const int64_t count = found == stats.queued_by_device_kinds.end() ? 0 : found->second;
+    const bool can_run =
+        std::any_of(workers.begin(), workers.end(),
+                    [device](const v1::Worker& worker) { return CanTake(worker, device); });
     const MetricLabels labels = {{"device", DeviceLabel(device)}};
     registry_.GetGauge("sasq_queued_jobs", "Queued jobs, by the device that they ask for.", labels)
-        .Set(counts[device]);
+        .Set(static_cast<double>(count));
     registry_
         .GetGauge("sasq_queued_jobs_without_worker",
-                  "Queued jobs that no idle or busy worker has the device and the memory for.",
-                  labels)
-        .Set(without_worker[device]);
+                  "Queued jobs whose device no idle or busy worker has.", labels)
+        .Set(can_run ? 0 : static_cast<double>(count));
   }
 }
 

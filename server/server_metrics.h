@@ -33,9 +33,8 @@ class ServerMetrics {
   // Sets the gauges that are read from the store and the registry now and then.
   void SetJobs(const JobStats& stats, absl::Time now);
   void SetWorkers(const std::vector<v1::Worker>& workers, absl::Time now);
-  // `queued`: jobs that wait for a worker. Counts them by the device that they ask for, and those
-  // that none of `workers` can take. Of a long queue a part is enough.
-  void SetQueue(const std::vector<JobRecord>& queued, const std::vector<v1::Worker>& workers);
+  // Queued jobs by the device that they ask for, and those whose device none of `workers` has.
+  void SetQueue(const JobStats& stats, const std::vector<v1::Worker>& workers);
   void SetBlobBytes(int64_t size_bytes);
   void SetBlobLimit(int64_t size_bytes);
   void SetDataDisk(const DiskSpace& space);

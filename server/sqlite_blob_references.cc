@@ -49,13 +49,28 @@ absl::StatusOr<bool> IsReferenced(SqliteConnection& connection, absl::string_vie
   return statement.Int(0) != 0;
 }
 
-absl::Status WriteUploads(SqliteConnection& connection, const std::vector<std::string>& digests,
-                          absl::Time time) {
+absl::StatusOr<bool> IsReferencedBy(SqliteConnection& connection, absl::string_view tenant,
+                                    absl::string_view sha256) {
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare(
+          "SELECT EXISTS (SELECT 1 FROM artifact_blobs JOIN jobs ON jobs.id = job_id "
+          "WHERE sha256 = ?1 AND tenant = ?2) OR "
+          "EXISTS (SELECT 1 FROM job_inputs JOIN jobs ON jobs.id = job_id "
+          "WHERE sha256 = ?1 AND tenant = ?2) OR "
+          "EXISTS (SELECT 1 FROM uploads WHERE sha256 = ?1 AND tenant = ?2)"));
+  SASQ_RETURN_IF_ERROR(statement.BindText(sha256).BindText(tenant).Step().status());
+  return statement.Int(0) != 0;
+}
+
+absl::Status WriteUploads(SqliteConnection& connection, absl::string_view tenant,
+                          const std::vector<std::string>& digests, absl::Time time) {
   for (const std::string& digest : digests) {
     SASQ_ASSIGN_OR_RETURN(
         SqliteStatement statement,
-        connection.Prepare("INSERT OR REPLACE INTO uploads (sha256, time) VALUES (?, ?)"));
-    SASQ_RETURN_IF_ERROR(statement.BindText(digest).BindTime(time).Run());
+        connection.Prepare("INSERT OR REPLACE INTO uploads (sha256, tenant, time) "
+                           "VALUES (?, ?, ?)"));
+    SASQ_RETURN_IF_ERROR(statement.BindText(digest).BindText(tenant).BindTime(time).Run());
   }
   return absl::OkStatus();
 }

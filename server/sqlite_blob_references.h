@@ -23,8 +23,13 @@ absl::StatusOr<std::vector<std::string>> ReferencesOfJob(SqliteConnection& conne
                                                          absl::string_view id);
 absl::StatusOr<bool> IsReferenced(SqliteConnection& connection, absl::string_view sha256);
 
-absl::Status WriteUploads(SqliteConnection& connection, const std::vector<std::string>& digests,
-                          absl::Time time);
+// The same, but only what belongs to jobs and uploads of a tenant.
+absl::StatusOr<bool> IsReferencedBy(SqliteConnection& connection, absl::string_view tenant,
+                                    absl::string_view sha256);
+
+absl::Status WriteUploads(SqliteConnection& connection, absl::string_view tenant,
+                          const std::vector<std::string>& digests, absl::Time time);
+// Their digests, one for each tenant.
 absl::StatusOr<std::vector<std::string>> RemoveUploadsBefore(SqliteConnection& connection,
                                                              absl::Time time);
 

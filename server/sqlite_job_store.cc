@@ -7,6 +7,7 @@
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
 #include "server/job_store_errors.h"
+#include "server/not_found.h"
 #include "server/sqlite_blob_references.h"
 #include "server/sqlite_schema.h"
 #include "server/timestamps.h"
@@ -54,7 +55,7 @@ absl::StatusOr<JobRecord> ReadJob(SqliteConnection& connection, absl::string_vie
   SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
                         connection.Prepare("SELECT " SASQ_JOB_COLUMNS " FROM jobs WHERE id = ?"));
   SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
-  if (!found) return JobNotFound(id);
+  if (!found) return JobNotFoundStatus(id);
   return ReadRecord(statement);
 }
 
@@ -455,11 +456,7 @@ absl::StatusOr<v1::Artifact> SqliteJobStore::GetArtifact(absl::string_view id) {
     SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
                           connection.Prepare("SELECT artifact FROM artifacts WHERE job_id = ?"));
     SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
-    if (!found) {
-      return WithReason(
-          absl::NotFoundError(absl::StrCat("there is no artifact `artifacts/", id, "`")),
-          "ARTIFACT_NOT_FOUND");
-    }
+    if (!found) return ArtifactNotFoundStatus(id);
     if (!artifact.ParseFromString(statement.Bytes(0))) {
       return WithReason(
           absl::DataLossError(absl::StrCat("the stored artifact `artifacts/", id,
@@ -531,10 +528,11 @@ absl::StatusOr<std::vector<std::string>> SqliteJobStore::Delete(
       });
 }
 
-absl::Status SqliteJobStore::NoteUploads(const std::vector<std::string>& digests, absl::Time time) {
+absl::Status SqliteJobStore::NoteUploads(absl::string_view tenant,
+                                         const std::vector<std::string>& digests, absl::Time time) {
   if (digests.empty()) return absl::OkStatus();
   return Write<bool>([&](SqliteConnection& connection, bool&) {
-           return WriteUploads(connection, digests, time);
+           return WriteUploads(connection, tenant, digests, time);
          })
       .status();
 }
@@ -545,6 +543,13 @@ absl::StatusOr<std::vector<std::string>> SqliteJobStore::ExpireUploads(absl::Tim
         SASQ_ASSIGN_OR_RETURN(expired, RemoveUploadsBefore(connection, time));
         return absl::OkStatus();
       });
+}
+
+absl::StatusOr<bool> SqliteJobStore::IsBlobOf(absl::string_view tenant, absl::string_view sha256) {
+  return Read<bool>([&](SqliteConnection& connection, bool& is_theirs) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(is_theirs, IsReferencedBy(connection, tenant, sha256));
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<bool> SqliteJobStore::IsBlobReferenced(absl::string_view sha256) {
@@ -562,6 +567,15 @@ absl::StatusOr<JobStats> SqliteJobStore::Stats() {
       SASQ_ASSIGN_OR_RETURN(const bool found, counts.Step());
       if (!found) break;
       stats.count_by_state[static_cast<v1::JobState>(counts.Int(0))] = counts.Int(1);
+    }
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement devices,
+        connection.Prepare("SELECT device_kinds, count(*) FROM jobs INDEXED BY jobs_to_lease "
+                           "WHERE state = 1 GROUP BY device_kinds"));
+    while (true) {
+      SASQ_ASSIGN_OR_RETURN(const bool found, devices.Step());
+      if (!found) break;
+      stats.queued_by_device_kinds[static_cast<uint32_t>(devices.Int(0))] = devices.Int(1);
     }
     SASQ_ASSIGN_OR_RETURN(SqliteStatement oldest,
                           connection.Prepare("SELECT min(queue_time) FROM jobs "

@@ -46,9 +46,11 @@ class SqliteJobStore final : public JobStore {
                                                        int limit) override;
   absl::StatusOr<std::vector<std::string>> Delete(
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) override;
-  absl::Status NoteUploads(const std::vector<std::string>& digests, absl::Time time) override;
+  absl::Status NoteUploads(absl::string_view tenant, const std::vector<std::string>& digests,
+                           absl::Time time) override;
   absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) override;
   absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override;
+  absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) override;
   absl::StatusOr<JobStats> Stats() override;
 
  private:

@@ -107,6 +107,19 @@ CREATE TABLE job_content_keys (
 );
 CREATE INDEX job_content_keys_by_job ON job_content_keys (job_id);
 )sql",
+    // Whose an upload is.
+    R"sql(
+CREATE TABLE tenant_uploads (
+  sha256 TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  PRIMARY KEY (sha256, tenant)
+);
+INSERT INTO tenant_uploads SELECT sha256, '', time FROM uploads;
+DROP TABLE uploads;
+ALTER TABLE tenant_uploads RENAME TO uploads;
+CREATE INDEX uploads_by_time ON uploads (time);
+)sql",
 };
 
 absl::StatusOr<int64_t> SchemaVersion(SqliteConnection& connection) {

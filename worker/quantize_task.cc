@@ -425,6 +425,7 @@ class QuantizeTask final : public TaskRunner {
 
   absl::StatusOr<TaskResult> Run(const dispatch::v1::Task& task, TaskObserver& observer,
                                  std::stop_token stop) override {
+    options_.uploads->UseLease(task.job(), task.lease_token());
     return Attempt(options_, task, observer, std::move(stop)).Run();
   }
 

@@ -1,7 +1,9 @@
 #include "client/commands/run.h"
 
 #include <cerrno>
+#include <memory>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/artifacts.h"
@@ -60,8 +62,13 @@ absl::StatusOr<ExitCode> Run(const GlobalOptions& globals, const CommandOptions&
     console.out.WriteLine(absl::StrCat("sasq ", Version()));
     return ExitCode::kOk;
   }
-  SASQ_ASSIGN_OR_RETURN(const std::string endpoint, ResolveEndpoint(globals.endpoint));
-  ServiceClient client({.endpoint = endpoint, .call_timeout = globals.call_timeout}, interrupt);
+  SASQ_ASSIGN_OR_RETURN(const ConnectionSettings connection, ResolveConnection(globals.connection));
+  SASQ_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
+                        MakeServiceChannel(connection.endpoint, connection.security));
+  ServiceClient client({.endpoint = connection.endpoint,
+                        .channel = std::move(channel),
+                        .call_timeout = globals.call_timeout},
+                       interrupt);
   const CommandContext context{globals, console, client, *Clock::Real()};
   return std::visit(Runner{context}, command);
 }

@@ -551,14 +551,45 @@ TEST_P(JobStoreConformance, SpecsAndUploadsReferToBlobs) {
   EXPECT_THAT(*store_->Delete(first, agree), testing::ElementsAre(model));
   EXPECT_TRUE(*store_->IsBlobReferenced(text));
 
-  ASSERT_TRUE(store_->NoteUploads({text, model}, absl::FromUnixSeconds(100)).ok());
+  ASSERT_TRUE(store_->NoteUploads("", {text, model}, absl::FromUnixSeconds(100)).ok());
   EXPECT_THAT(*store_->Delete(second, agree), testing::IsEmpty());
   EXPECT_TRUE(*store_->IsBlobReferenced(model));
-  ASSERT_TRUE(store_->NoteUploads({model}, absl::FromUnixSeconds(200)).ok());
+  ASSERT_TRUE(store_->NoteUploads("", {model}, absl::FromUnixSeconds(200)).ok());
   EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(100)), testing::IsEmpty());
   EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(200)), testing::ElementsAre(text));
   EXPECT_FALSE(*store_->IsBlobReferenced(text));
   EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(201)), testing::ElementsAre(model));
+}
+
+TEST_P(JobStoreConformance, BlobsBelongToTenants) {
+  const std::string input = Sha256Hex("input");
+  const std::string result = Sha256Hex("result");
+  const std::string upload = Sha256Hex("upload");
+  JobChange added = NewJob();
+  added.record.job.set_tenant("acme");
+  added.record.job.mutable_spec()->mutable_model()->add_files()->set_sha256(input);
+  const std::string id = Insert(added);
+  ASSERT_TRUE(store_
+                  ->Update(id,
+                           [&](JobChange& change) {
+                             v1::Artifact& artifact = change.artifact.emplace();
+                             artifact.set_name(ArtifactName(id));
+                             artifact.add_blobs()->set_sha256(result);
+                             return absl::OkStatus();
+                           })
+                  .ok());
+  ASSERT_TRUE(store_->NoteUploads("acme", {upload}, absl::FromUnixSeconds(100)).ok());
+  ASSERT_TRUE(store_->NoteUploads("other", {upload}, absl::FromUnixSeconds(200)).ok());
+  for (const std::string& digest : {input, result}) {
+    EXPECT_TRUE(*store_->IsBlobOf("acme", digest));
+    EXPECT_FALSE(*store_->IsBlobOf("other", digest));
+    EXPECT_FALSE(*store_->IsBlobOf("", digest));
+  }
+  EXPECT_TRUE(*store_->IsBlobOf("acme", upload));
+  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(150)), testing::ElementsAre(upload));
+  EXPECT_FALSE(*store_->IsBlobOf("acme", upload));
+  EXPECT_TRUE(*store_->IsBlobOf("other", upload));
+  EXPECT_TRUE(*store_->IsBlobReferenced(upload));
 }
 
 TEST_P(JobStoreConformance, StatsCountStatesAndFindTheOldest) {
@@ -574,6 +605,8 @@ TEST_P(JobStoreConformance, StatsCountStatesAndFindTheOldest) {
   const absl::StatusOr<JobStats> stats = store_->Stats();
   ASSERT_TRUE(stats.ok());
   EXPECT_EQ(stats->count_by_state.at(v1::JOB_STATE_QUEUED), 2);
+  EXPECT_THAT(stats->queued_by_device_kinds,
+              testing::ElementsAre(testing::Pair(DeviceKindBits(v1::DEVICE_KIND_UNSPECIFIED), 2)));
   EXPECT_EQ(stats->count_by_state.at(v1::JOB_STATE_FAILED), 1);
   EXPECT_EQ(stats->oldest_queue_time, absl::FromUnixSeconds(10));
 }

@@ -216,17 +216,6 @@ TEST(ServerOptionsTest, AddressesThatOthersReachWantInsecure) {
   EXPECT_TRUE(Server::Create(options).ok());
 }
 
-TEST(ServerOptionsTest, KnowsLoopback) {
-  for (const char* address :
-       {"127.0.0.1:7433", "127.8.9.1:0", "localhost:1", "[::1]:1", "unix:/s"}) {
-    EXPECT_TRUE(IsLoopbackAddress(address)) << address;
-  }
-  for (const char* address :
-       {"0.0.0.0:1", "10.0.0.1:1", "[::]:1", "127.example.com:1", "host:1", ":1", ""}) {
-    EXPECT_FALSE(IsLoopbackAddress(address)) << address;
-  }
-}
-
 TEST(ServerOptionsTest, LeaseIsLongerThanItsHeartbeats) {
   const TempFolder folder;
   Server::Options options;

@@ -39,14 +39,15 @@ MAY_INCLUDE = {
 LIBTORCH_FOLDERS = ["quant/ops", "quant/model", "quant/eval", "quant/train", "quant/methods"]
 LIBRARIES = {
     "LibTorch": (["torch/", "ATen/", "c10/"], LIBTORCH_FOLDERS),
-    "gRPC": (["grpcpp/", "grpc/"], ["client", "server", "worker", "common/rpc_status.cc"]),
+    "gRPC": (["grpcpp/", "grpc/"], ["client", "server", "worker", "common/rpc_channel.cc", "common/rpc_status.cc"]),
     "prometheus-cpp": (["prometheus/"], ["common/metrics.cc"]),
     "spdlog": (["spdlog/"], ["common/log.cc"]),
-    "OpenSSL": (["openssl/"], ["common/ed25519.cc", "common/sha1.cc", "common/sha256.cc"]),
+    "OpenSSL": (["openssl/"], ["common/ed25519.cc", "common/sha1.cc", "common/sha256.cc", "common/tls_files.cc"]),
+    "libsodium": (["sodium.h"], ["server/access/token.cc"]),
     "libcurl": (["curl/"], ["common/http.cc"]),
     "tinyxml2": (["tinyxml2.h"], ["quant/source/s3.cc", "client/junit.cc"]),
     "SQLite": (["sqlite3.h"], ["server"]),
-    "CLI11": (["CLI/"], ["client", "server/sasqd_main.cc", "worker/sasq_worker_main.cc"]),
+    "CLI11": (["CLI/"], ["client", "server/sasqd_main.cc", "server/token_command.cc", "worker/sasq_worker_main.cc"]),
     "yaml-cpp": (["yaml-cpp/"], ["client"]),
     "text libraries": (["pcre2.h", "sentencepiece", "unicode/", "utf8proc"], ["quant/text"]),
     "absl::Mutex": (["absl/synchronization/mutex.h"], []),
