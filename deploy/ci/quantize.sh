@@ -7,7 +7,7 @@
 # usage: quantize.sh OUT_DIR [ARGUMENT...]
 #   ARGUMENT  of `sasq submit`: a spec file, --model, --train-text, --gate ...
 # environment:
-#   SASQ_ENDPOINT    host:port of the service
+#   SASQ_ENDPOINT    host:port of the service; SASQ_TOKEN and SASQ_TLS_CA where it has tokens and TLS
 #   SASQ_GATES       more gates, separated by white space: max-ppl-increase=1% min-task-accuracy@facts=70%
 #   SASQ_JOB         ask the gates of this finished job instead of submitting one (no ARGUMENT then)
 #   SASQ_MAX_AGE     with SASQ_JOB: how long ago it may have ended, such as 168h

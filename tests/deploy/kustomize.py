@@ -25,11 +25,11 @@ def merged(base, patch):
     return copy.deepcopy(patch)
 
 
-def build(folder):
-    """The resources of a folder's kustomization."""
+def build(folder, below=()):
+    """The resources of a folder's kustomization; a component's are those `below` it, changed."""
     kustomization = documents(folder / "kustomization.yaml")[0]
-    assert kustomization["kind"] == "Kustomization"
-    resources = {}
+    assert kustomization["kind"] in ("Kustomization", "Component")
+    resources = {identity(resource): resource for resource in below}
     for name in kustomization.get("resources", ()):
         path = folder / name
         for resource in build(path) if path.is_dir() else documents(path):

@@ -23,9 +23,12 @@ CUSTOM = {
 }
 
 
-@pytest.fixture(params=OVERLAYS, ids=lambda folder: folder.name)
+@pytest.fixture(params=[(overlay, component) for overlay in OVERLAYS for component in (None, "tls")],
+                ids=lambda param: "-".join([param[0].name, *([param[1]] if param[1] else [])]))
 def resources(request):
-    return kustomize.build(request.param)
+    overlay, component = request.param
+    built = kustomize.build(overlay)
+    return kustomize.build(DEPLOY / "kubernetes" / "components" / component, built) if component else built
 
 
 def pod_specs(resources):
@@ -100,6 +103,21 @@ def test_flags_are_known(resources):
                                   text=True, check=True).stdout
             flags = {argument.split("=")[0] for argument in container["args"]}
             assert flags <= set(re.findall(r"--[a-z_]+", said)), flags
+
+
+def test_mounts_have_their_volumes(resources):
+    for resource in resources:
+        if resource["kind"] not in ("Deployment", "StatefulSet"):
+            continue
+        pod = resource["spec"]["template"]["spec"]
+        claims = [claim["metadata"]["name"] for claim in resource["spec"].get("volumeClaimTemplates", ())]
+        volumes = {volume["name"] for volume in pod["volumes"]} | set(claims)
+        mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+        assert set(mounts) == volumes
+        for argument in pod["containers"][0]["args"]:
+            path = argument.partition("=")[2]
+            if path.startswith("/"):
+                assert any(path == mount or path.startswith(mount + "/") for mount in mounts.values()), argument
 
 
 def test_gpu_workers_ask_for_a_gpu():
