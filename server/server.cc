@@ -34,8 +34,8 @@
 namespace sasq {
 namespace {
 
-// The largest message is a CompleteTask with 8 MiB of files; the rest is slack for its rows.
-constexpr int kMaxReceiveBytes = 10 << 20;
+// The largest message is a CompleteTask with 24 MiB of files; the rest is slack for its rows.
+constexpr int kMaxReceiveBytes = 26 << 20;
 constexpr int kMaxSendBytes = 4 << 20;
 constexpr int kMaxStreamsPerConnection = 10'000;
 constexpr absl::Duration kKeepaliveTime = absl::Seconds(30);

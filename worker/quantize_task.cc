@@ -347,6 +347,7 @@ absl::Status Attempt::Evaluate(const v1::Recipe& recipe, const PreparedRecipe& p
   for (const int32_t token : prepared.prefix_tokens) measured.add_prefix_tokens(token);
   for (const std::string& note : prepared.notes) measured.add_notes(note);
   AddSiteDetails(prepared, measured);
+  if (IsMainRecipe(recipe)) AddSmoothingFactors(prepared, measured);  // of others there is no pack
   WriteBill(prepared, bill, row);
   return absl::OkStatus();
 }
