@@ -90,6 +90,13 @@ struct GateOptions {
   std::string job;
   std::vector<std::string> gates;  // as ParseGate reads them; empty: those of the job's spec
   std::string row;                 // empty: that of the job's recipe
+  absl::Duration max_age = absl::InfiniteDuration();  // since the job ended
+  std::string junit;                                  // file to write; empty: none
+};
+enum class ReportFormat { kMarkdown, kHtml, kJson };
+struct ReportOptions {
+  std::string job_or_folder;
+  ReportFormat format = ReportFormat::kMarkdown;
 };
 struct DownloadOptions {
   std::string job;
@@ -108,13 +115,17 @@ struct ExportCommandOptions {
   bool force = false;
 };
 struct WorkersOptions {};
+struct HealthOptions {
+  std::string service;          // full name of one of the server's; empty: all of it
+  std::string metrics_address;  // ask the metrics page of this host:port instead
+};
 struct VersionOptions {};
 
 using CommandOptions =
     std::variant<SubmitOptions, CompareOptions, PlanOptions, GetOptions, ListOptions, WatchOptions,
                  WaitOptions, LogsOptions, CancelOptions, DeleteOptions, ArtifactsOptions,
                  VerifyOptions, SignOptions, GateOptions, DownloadOptions, ExportCommandOptions,
-                 WorkersOptions, VersionOptions>;
+                 ReportOptions, WorkersOptions, HealthOptions, VersionOptions>;
 
 }  // namespace sasq
 

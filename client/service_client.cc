@@ -9,6 +9,7 @@
 #include "client/text.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "sasq/v1/artifact_service.grpc.pb.h"
 #include "sasq/v1/quantization_service.grpc.pb.h"
 
@@ -84,11 +85,15 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeServiceChannel(const std::str
 
 struct ServiceClient::Impl {
   explicit Impl(std::shared_ptr<grpc::Channel> made)
-      : channel(std::move(made)), quantization(channel), artifacts(channel) {}
+      : channel(std::move(made)),
+        quantization(channel),
+        artifacts(channel),
+        health(channel) {}
 
   std::shared_ptr<grpc::Channel> channel;
   v1::QuantizationService::Stub quantization;
   v1::ArtifactService::Stub artifacts;
+  grpc::health::v1::Health::Stub health;
 };
 
 namespace {
@@ -203,6 +208,15 @@ absl::StatusOr<std::string> ServiceClient::GetBestScales(const std::string& job)
                         Ask(*this, options_.call_timeout, impl_->artifacts,
                             &v1::ArtifactService::Stub::GetBestScales, request));
   return std::move(*response.mutable_scales());
+}
+
+absl::StatusOr<bool> ServiceClient::IsServing(const std::string& service) {
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  SASQ_ASSIGN_OR_RETURN(const grpc::health::v1::HealthCheckResponse response,
+                        Ask(*this, options_.call_timeout, impl_->health,
+                            &grpc::health::v1::Health::Stub::Check, request));
+  return response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
 }
 
 absl::StatusOr<v1::FindMissingBlobsResponse> ServiceClient::FindMissingBlobs(

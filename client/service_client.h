@@ -52,6 +52,10 @@ class ServiceClient {
   // The scale pack of a job that is in training.
   absl::StatusOr<std::string> GetBestScales(const std::string& job);
 
+  // Whether the server says that it serves; `service` is the full name of one of its services, or
+  // empty for all of it. NOT_FOUND if it has no such service.
+  absl::StatusOr<bool> IsServing(const std::string& service);
+
   // Those of the blobs that the service lacks.
   absl::StatusOr<v1::FindMissingBlobsResponse> FindMissingBlobs(
       const v1::FindMissingBlobsRequest& request);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -99,6 +100,14 @@ absl::Status WriteFileDurably(const std::string& path, absl::string_view content
   }
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   return SyncFolder(parent.empty() ? "." : parent.string());
+}
+
+absl::StatusOr<DiskSpace> DiskSpaceOf(const std::string& path) {
+  struct statvfs info;
+  if (::statvfs(path.c_str(), &info) != 0) return SystemError(errno, "statvfs", path);
+  const auto block_bytes = static_cast<int64_t>(info.f_frsize);
+  return DiskSpace{block_bytes * static_cast<int64_t>(info.f_blocks),
+                   block_bytes * static_cast<int64_t>(info.f_bavail)};
 }
 
 absl::Status SyncFolder(const std::string& path) {

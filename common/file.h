@@ -25,6 +25,13 @@ absl::Status WriteFileDurably(const std::string& path, absl::string_view content
 // Makes a folder and its parents.
 absl::Status MakeFolders(const std::string& path);
 
+// The file system that holds `path`.
+struct DiskSpace {
+  int64_t size_bytes = 0;
+  int64_t free_bytes = 0;  // for accounts without privileges
+};
+absl::StatusOr<DiskSpace> DiskSpaceOf(const std::string& path);
+
 // Makes what was renamed into a folder last through a crash.
 absl::Status SyncFolder(const std::string& path);
 

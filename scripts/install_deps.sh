@@ -80,10 +80,10 @@ install_requirements() {
   note "installed ${1#"$SASQ_ROOT"/}"
 }
 
-# promtool comes in the package of the Prometheus server, which would start one: only unpack it.
-unpack_promtool() {
-  if [ -x "$SASQ_DEPS/tools/promtool" ]; then
-    note "promtool is there"
+# Prometheus for the tests. Its package would start a server when it is installed: only unpack it.
+unpack_prometheus() {
+  if [ -x "$SASQ_DEPS/tools/promtool" ] && [ -x "$SASQ_DEPS/tools/prometheus" ]; then
+    note "Prometheus is there"
     return
   fi
   local folder
@@ -95,9 +95,9 @@ unpack_promtool() {
     dpkg-deb --extract prometheus_*.deb .
   )
   mkdir -p "$SASQ_DEPS/tools"
-  mv "$folder/usr/bin/promtool" "$SASQ_DEPS/tools/promtool"
+  mv "$folder/usr/bin/promtool" "$folder/usr/bin/prometheus" "$SASQ_DEPS/tools/"
   rm -rf "$folder"
-  note "unpacked promtool"
+  note "unpacked Prometheus"
 }
 
 mkdir -p "$SASQ_DEPS"
@@ -106,7 +106,7 @@ step "Debian packages"
 packages=("${BUILD_PACKAGES[@]}")
 [ "$tests" -eq 0 ] || packages+=("${TEST_PACKAGES[@]}")
 install_packages "${packages[@]}"
-[ "$tests" -eq 0 ] || unpack_promtool
+[ "$tests" -eq 0 ] || unpack_prometheus
 
 step "Python environment"
 if ! "$SASQ_DEPS/venv/bin/python" -m pip --version >/dev/null 2>&1; then

@@ -42,7 +42,7 @@ class BlobStream final : public PulledStream<v1::DownloadBlobResponse> {
     absl::StatusOr<std::string> data = NextPiece();
     if (!data.ok()) return End(data.status());
     if (data->empty()) return End(absl::OkStatus());
-    metrics_.BlobBytesSent(data->size());
+    metrics_.BlobBytes("download", data->size());
     v1::DownloadBlobResponse response;
     response.set_offset(offset_);
     offset_ += static_cast<int64_t>(data->size());

@@ -50,6 +50,7 @@ absl::Status BlobKeeper::Put(const std::vector<const dispatch::v1::ArtifactFile*
     const absl::Status status = blobs_.Put(file->content()).status();
     metrics_.StoreOperation("put_blob", absl::Seconds(stopwatch.Seconds()), status);
     SASQ_RETURN_IF_ERROR(status);
+    metrics_.BlobBytes("publish", file->content().size());
   }
   metrics_.SetBlobBytes(blobs_.size_bytes());
   return absl::OkStatus();
@@ -141,6 +142,7 @@ absl::Status BlobKeeper::FinishUpload(const Principal& who, const std::string& s
   metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
   // Only now: whoever sent other bytes than the digest's does not get the blob that has it.
   if (status.ok()) status = jobs_.NoteUploads(who.tenant, {sha256}, now);
+  if (status.ok()) metrics_.BlobBytes("upload", static_cast<size_t>(upload.size_bytes()));
   Unpin(sha256);
   metrics_.SetBlobBytes(blobs_.size_bytes());
   return status;

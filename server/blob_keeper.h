@@ -36,7 +36,9 @@ class BlobKeeper {
   BlobKeeper(BlobStore& blobs, JobStore& jobs, ServerMetrics& metrics)
       : BlobKeeper(blobs, jobs, metrics, Options()) {}
   BlobKeeper(BlobStore& blobs, JobStore& jobs, ServerMetrics& metrics, Options options)
-      : options_(options), blobs_(blobs), jobs_(jobs), metrics_(metrics) {}
+      : options_(options), blobs_(blobs), jobs_(jobs), metrics_(metrics) {
+    metrics_.SetBlobLimit(options_.max_blob_bytes);
+  }
 
   // Blobs that stay until Release, referenced or not.
   struct Held {

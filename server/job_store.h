@@ -50,6 +50,7 @@ struct LogChunk {
 // The store at a glance.
 struct JobStats {
   std::map<v1::JobState, int64_t> count_by_state;
+  std::map<uint32_t, int64_t> queued_by_device_kinds;  // JobRecord::device_kinds
   absl::Time oldest_queue_time = absl::InfiniteFuture();  // infinite: nothing is queued
 };
 

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/address.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/mutex.h"
@@ -145,6 +146,7 @@ class Server::Impl {
     artifact_service_ = std::make_unique<ArtifactServiceImpl>(*coordinator_, rpc, metrics_);
     dispatch_service_ = std::make_unique<DispatchServiceImpl>(*leases_, *queue_, parts, rpc);
     SASQ_RETURN_IF_ERROR(leases_->Tick(options_.clock->Now()));
+    MeasureDataDisk();
     SASQ_RETURN_IF_ERROR(StartGrpc());
     if (!options_.metrics_address.empty()) {
       SASQ_ASSIGN_OR_RETURN(metrics_port_, registry_.Serve(options_.metrics_address));
@@ -220,12 +222,18 @@ class Server::Impl {
       const bool accepted = executor_->TrySubmit([this] {
         const absl::Status status = leases_->Tick(options_.clock->Now());
         if (!status.ok()) LogError("lease_tick_failed", {{"error", status}});
+        MeasureDataDisk();
         ReloadTokens();
         RemoveExpired();
         lease_tick_runs_.store(false);
       });
       if (!accepted) lease_tick_runs_.store(false);
     }
+  }
+
+  void MeasureDataDisk() {
+    const absl::StatusOr<DiskSpace> space = DiskSpaceOf(options_.data_folder);
+    if (space.ok()) metrics_.SetDataDisk(*space);  // otherwise the stores tell more
   }
 
   // One call at a time.

@@ -568,6 +568,15 @@ absl::StatusOr<JobStats> SqliteJobStore::Stats() {
       if (!found) break;
       stats.count_by_state[static_cast<v1::JobState>(counts.Int(0))] = counts.Int(1);
     }
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement devices,
+        connection.Prepare("SELECT device_kinds, count(*) FROM jobs INDEXED BY jobs_to_lease "
+                           "WHERE state = 1 GROUP BY device_kinds"));
+    while (true) {
+      SASQ_ASSIGN_OR_RETURN(const bool found, devices.Step());
+      if (!found) break;
+      stats.queued_by_device_kinds[static_cast<uint32_t>(devices.Int(0))] = devices.Int(1);
+    }
     SASQ_ASSIGN_OR_RETURN(SqliteStatement oldest,
                           connection.Prepare("SELECT min(queue_time) FROM jobs "
                                              "INDEXED BY jobs_by_queue_time WHERE state = 1"));

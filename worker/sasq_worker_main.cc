@@ -20,6 +20,7 @@
 #include "common/signals.h"
 #include "common/status_macros.h"
 #include "worker/capabilities.h"
+#include "worker/engine_metrics.h"
 #include "worker/quantize_task.h"
 #include "worker/source_options.h"
 #include "worker/upload_client.h"
@@ -125,6 +126,7 @@ absl::Status Run(const Flags& flags) {
       ChooseWorkerDevice(flags.device, flags.threads > 0 ? flags.threads : UsableCpuCount()));
 
   MetricRegistry registry;
+  AddEngineMetrics(sources, registry);
   SASQ_RETURN_IF_ERROR(ServeMetrics(flags, registry));
 
   Worker::Options options;

@@ -10,8 +10,10 @@
 #include "client/commands/compare.h"
 #include "client/commands/export.h"
 #include "client/commands/gate.h"
+#include "client/commands/health.h"
 #include "client/commands/jobs.h"
 #include "client/commands/provenance.h"
+#include "client/commands/report.h"
 #include "client/commands/submit.h"
 #include "client/commands/workers.h"
 #include "client/settings.h"
@@ -48,6 +50,8 @@ struct Runner {
   Result operator()(const ExportCommandOptions& options) const {
     return RunExport(context, options);
   }
+  Result operator()(const ReportOptions& options) const { return RunReport(context, options); }
+  Result operator()(const HealthOptions& options) const { return RunHealth(context, options); }
   Result operator()(const WorkersOptions&) const { return RunWorkers(context); }
   Result operator()(const VersionOptions&) const { return ExitCode::kOk; }  // needs no service
 };

@@ -45,7 +45,7 @@ LIBRARIES = {
     "OpenSSL": (["openssl/"], ["common/ed25519.cc", "common/sha1.cc", "common/sha256.cc", "common/tls_files.cc"]),
     "libsodium": (["sodium.h"], ["server/access/token.cc"]),
     "libcurl": (["curl/"], ["common/http.cc"]),
-    "tinyxml2": (["tinyxml2.h"], ["quant/source/s3.cc"]),
+    "tinyxml2": (["tinyxml2.h"], ["quant/source/s3.cc", "client/junit.cc"]),
     "SQLite": (["sqlite3.h"], ["server"]),
     "CLI11": (["CLI/"], ["client", "server/sasqd_main.cc", "server/token_command.cc", "worker/sasq_worker_main.cc"]),
     "yaml-cpp": (["yaml-cpp/"], ["client"]),
