@@ -67,7 +67,7 @@ absl::Status BlobKeeper::HoldUploads(const v1::JobSpec& spec, Held& held) {
   for (const v1::UploadedFile* file : UploadsOf(spec)) {
     held.blobs.emplace_back().set_sha256(file->sha256());
     Pin(file->sha256());
-    const std::optional<int64_t> size_bytes = blobs_.SizeOf(file->sha256());
+    SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(file->sha256()));
     if (!size_bytes.has_value()) {
       return WithReason(absl::FailedPreconditionError(
                             absl::StrCat("the file ", file->path(), " (", file->sha256(),
@@ -88,16 +88,18 @@ absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
     const std::vector<std::string>& digests, absl::Time now) {
   std::vector<std::string> present;
   for (const std::string& digest : digests) {
-    if (blobs_.SizeOf(digest).has_value()) present.push_back(digest);
+    SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(digest));
+    if (size_bytes.has_value()) present.push_back(digest);
   }
   SASQ_RETURN_IF_ERROR(jobs_.NoteUploads(present, now));
   // What is still there now stays: a removal that began before was waited for.
   std::vector<v1::MissingBlob> missing;
   for (const std::string& digest : digests) {
     Pin(digest);
-    const bool is_there = blobs_.SizeOf(digest).has_value();
+    const absl::StatusOr<std::optional<int64_t>> size_bytes = blobs_.SizeOf(digest);
     Unpin(digest);
-    if (is_there) continue;
+    SASQ_RETURN_IF_ERROR(size_bytes.status());
+    if (size_bytes->has_value()) continue;
     v1::MissingBlob& blob = missing.emplace_back();
     blob.set_sha256(digest);
     blob.set_received_bytes(blobs_.UploadedBytes(digest));
