@@ -61,7 +61,13 @@ constexpr SpecFlag kSpecFlags[] = {
     {"--prompts", "evaluation.prompts.uri", "FILE", "Prompts to answer greedily, JSON lines"},
     {"--generated-tokens", "evaluation.generated_tokens", "N", "Tokens of an answer"},
     {"--max-attempts", "max_attempts", "N", "Attempts before the job fails for good"},
+    {"--attempt-timeout", "attempt_timeout", "TIME", "An attempt that takes longer is given up"},
+    {"--retry-pause", "retry.initial_backoff", "TIME",
+     "Pause after the first attempt that failed; it doubles with each"},
+    {"--priority", "priority", "N", "0 to 1000; a minute of waiting counts as a point"},
     {"--device", "device_kind", "KIND", "Run on cpu or cuda (default: any)"},
+    {"--min-worker-memory", "min_worker_memory_bytes", "BYTES",
+     "Run only on a worker with this much memory"},
     {"--seed", "seed", "N", "Seed of every random choice"},
 };
 

@@ -13,6 +13,7 @@ namespace {
 constexpr char kDomain[] = "sasq";
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kQuotaFailureUrl[] = "type.googleapis.com/google.rpc.QuotaFailure";
 
 template <typename Message>
 bool ParsePayload(const absl::Status& status, absl::string_view url, Message* message) {
@@ -60,6 +61,17 @@ std::vector<FieldViolation> FieldViolationsOf(const absl::Status& status) {
     violations.push_back({violation.field(), violation.description()});
   }
   return violations;
+}
+
+absl::Status QuotaFailureStatus(const QuotaViolation& violation, absl::string_view reason) {
+  google::rpc::QuotaFailure failure;
+  auto* added = failure.add_violations();
+  added->set_subject(violation.subject);
+  added->set_description(violation.description);
+  absl::Status status =
+      absl::ResourceExhaustedError(absl::StrCat(violation.subject, ": ", violation.description));
+  status.SetPayload(kQuotaFailureUrl, absl::Cord(failure.SerializeAsString()));
+  return WithReason(std::move(status), reason);
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {

@@ -35,6 +35,15 @@ absl::Status FieldViolationsStatus(const std::vector<FieldViolation>& violations
 // The violations that FieldViolationsStatus gave.
 std::vector<FieldViolation> FieldViolationsOf(const absl::Status& status);
 
+// A limit that was reached.
+struct QuotaViolation {
+  std::string subject;      // such as `tenant:research`
+  std::string description;  // which limit, and what to do
+};
+
+// RESOURCE_EXHAUSTED with the violation in its message and as a google.rpc.QuotaFailure.
+absl::Status QuotaFailureStatus(const QuotaViolation& violation, absl::string_view reason);
+
 // To and from the wire, details included.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 absl::Status FromGrpcStatus(const grpc::Status& status);

@@ -78,6 +78,15 @@ grpc::ServerUnaryReactor* ArtifactServiceImpl::GetArtifact(grpc::CallbackServerC
   });
 }
 
+grpc::ServerUnaryReactor* ArtifactServiceImpl::GetBestScales(
+    grpc::CallbackServerContext* context, const v1::GetBestScalesRequest* request,
+    v1::GetBestScalesResponse* response) {
+  return RunUnary(context, executor_, [this, request, response]() -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(*response->mutable_scales(), coordinator_.GetBestScales(request->job()));
+    return absl::OkStatus();
+  });
+}
+
 grpc::ServerWriteReactor<v1::DownloadBlobResponse>* ArtifactServiceImpl::DownloadBlob(
     grpc::CallbackServerContext* context, const v1::DownloadBlobRequest* request) {
   return std::make_shared<BlobStream>(coordinator_, executor_, metrics_, *request)->Start();

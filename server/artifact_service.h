@@ -18,6 +18,9 @@ class ArtifactServiceImpl final : public v1::ArtifactService::CallbackService {
   grpc::ServerUnaryReactor* GetArtifact(grpc::CallbackServerContext* context,
                                         const v1::GetArtifactRequest* request,
                                         v1::GetArtifactResponse* response) override;
+  grpc::ServerUnaryReactor* GetBestScales(grpc::CallbackServerContext* context,
+                                          const v1::GetBestScalesRequest* request,
+                                          v1::GetBestScalesResponse* response) override;
   grpc::ServerWriteReactor<v1::DownloadBlobResponse>* DownloadBlob(
       grpc::CallbackServerContext* context, const v1::DownloadBlobRequest* request) override;
   grpc::ServerUnaryReactor* FindMissingBlobs(grpc::CallbackServerContext* context,

@@ -61,7 +61,14 @@ absl::Status RetryOrFail(bool retryable, const v1::JobError& error, absl::string
   const std::string what = absl::StrCat(AttemptText(job), " ended: ", cause);
   SASQ_RETURN_IF_ERROR(ApplyEvent(again ? JobEvent::kAttemptLost : JobEvent::kFailed, now, change));
   if (job.state() == v1::JOB_STATE_FAILED) *job.mutable_error() = error;
-  AppendEventToLog(absl::StrCat(what, "; the job is ", JobStateName(job.state())), now, change);
+  std::string pause_text;
+  const absl::Duration pause = RetryPause(job.spec().retry(), job.attempt_count());
+  if (job.state() == v1::JOB_STATE_QUEUED && pause > absl::ZeroDuration()) {
+    SetTimestamp(now + pause, job.mutable_ready_time());
+    pause_text = absl::StrCat(" after a pause of ", absl::FormatDuration(pause));
+  }
+  AppendEventToLog(absl::StrCat(what, "; the job is ", JobStateName(job.state()), pause_text), now,
+                   change);
   return absl::OkStatus();
 }
 
@@ -82,12 +89,22 @@ bool IsRetryable(v1::JobFailureReason reason) {
   }
 }
 
+absl::Duration RetryPause(const v1::RetryPolicy& policy, int attempt_count) {
+  const absl::Duration longest = ToDuration(policy.max_backoff());
+  absl::Duration pause = ToDuration(policy.initial_backoff());
+  for (int i = 1; i < attempt_count && pause < longest; ++i) pause *= 2;
+  return std::min(pause, longest);
+}
+
 absl::Status BeginAttempt(const LeaseTerms& terms, absl::Time now, JobChange& change) {
   SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kLeased, now, change));
   JobRecord& record = change.record;
   record.lease_token = terms.token;
   record.lease_instance = terms.instance_id;
-  record.lease_expire_time = terms.expire_time;
+  if (record.job.spec().has_attempt_timeout()) {
+    record.attempt_expire_time = now + ToDuration(record.job.spec().attempt_timeout());
+  }
+  RenewLease(terms.expire_time, record);
   record.job.set_worker(terms.worker_id);
   record.job.set_attempt_count(record.job.attempt_count() + 1);
   if (!record.job.has_start_time()) SetTimestamp(now, record.job.mutable_start_time());
@@ -96,16 +113,23 @@ absl::Status BeginAttempt(const LeaseTerms& terms, absl::Time now, JobChange& ch
   return absl::OkStatus();
 }
 
+void RenewLease(absl::Time expire_time, JobRecord& record) {
+  if (record.job.state() == v1::JOB_STATE_CANCELLING) return;
+  record.lease_expire_time = std::min(expire_time, record.attempt_expire_time);
+}
+
 void ApplyHeartbeat(const dispatch::v1::HeartbeatRequest& request, absl::Time expire_time,
                     JobChange& change) {
   JobRecord& record = change.record;
-  record.lease_expire_time = expire_time;
+  RenewLease(expire_time, record);
   record.lease_confirmed = true;
   bool seen = request.has_progress() && MergeProgress(request.progress(), record.job);
   for (const v1::ReportRow& row : request.rows()) seen |= MergeRow(row, record.job);
   if (seen) CountChange(record);
   AppendToLog(request.log_data(), change);
   if (!request.checkpoint().empty()) change.checkpoint = request.checkpoint();
+  if (!request.best_scales().empty()) change.best_scales = request.best_scales();
+  if (!request.content_key().empty()) change.content_keys.push_back(request.content_key());
 }
 
 absl::Status ApplyLoss(absl::string_view cause, absl::Time now, JobChange& change) {
@@ -118,7 +142,8 @@ absl::Status ApplyLoss(absl::string_view cause, absl::Time now, JobChange& chang
   return RetryOrFail(true, error, absl::StrCat("worker ", job.worker(), " ", cause), now, change);
 }
 
-absl::Status ApplyFailure(const v1::JobError& error, absl::Time now, JobChange& change) {
+absl::Status ApplyFailure(const v1::JobError& error, const FailedDevice& device, absl::Time now,
+                          JobChange& change) {
   v1::JobError taken = error;
   // That a gate failed is for the coordinator to say, of rows that it has.
   if (!v1::JobFailureReason_IsValid(error.reason()) ||
@@ -127,7 +152,12 @@ absl::Status ApplyFailure(const v1::JobError& error, absl::Time now, JobChange& 
     taken.set_reason(v1::JOB_FAILURE_REASON_INTERNAL);
   }
   taken.set_message(Shortened(error.message(), kMaxErrorMessageBytes));
-  return RetryOrFail(IsRetryable(taken.reason()), taken,
+  bool retryable = IsRetryable(taken.reason());
+  if (taken.reason() == v1::JOB_FAILURE_REASON_OUT_OF_MEMORY) {
+    change.record.device_kinds &= ~device.device_kind;
+    retryable = (change.record.device_kinds & device.connected_kinds) != 0;
+  }
+  return RetryOrFail(retryable, taken,
                      absl::StrCat(v1::JobFailureReason_Name(taken.reason()), ": ", taken.message()),
                      now, change);
 }
@@ -182,6 +212,25 @@ absl::Status ApplyResult(const google::protobuf::RepeatedPtrField<v1::ReportRow>
   job.mutable_error()->set_message(Shortened(failure, kMaxErrorMessageBytes));
   AppendEventToLog(absl::StrCat(failure, "; the job failed, and its artifact is rejected"), now,
                    change);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyReuse(const v1::Job& earlier,
+                        const google::protobuf::RepeatedPtrField<v1::Blob>& blobs, absl::Time now,
+                        JobChange& change) {
+  v1::Job& job = change.record.job;
+  const std::string origin = earlier.reused_from().empty() ? earlier.name() : earlier.reused_from();
+  AppendEventToLog(absl::StrCat(origin, " did the same; its result is taken"), now, change);
+  job.set_reused_from(origin);
+  return ApplyResult(earlier.rows(), blobs, now, change);
+}
+
+absl::Status ApplyCancelRequest(absl::Duration grace, absl::Time now, JobChange& change) {
+  const v1::JobState before = change.record.job.state();
+  SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kCancelRequested, now, change));
+  if (change.record.job.state() == before) return absl::OkStatus();
+  AppendEventToLog("cancel requested", now, change);
+  change.record.lease_expire_time = std::min(change.record.lease_expire_time, now + grace);
   return absl::OkStatus();
 }
 

@@ -16,7 +16,11 @@
 namespace sasq {
 
 // Whether a job whose attempt failed for this reason gets another one, while it has any left.
+// OUT_OF_MEMORY is retryable on another kind of device only.
 bool IsRetryable(v1::JobFailureReason reason);
+
+// The pause after the attempt_count-th attempt failed: doubled each time, within the policy.
+absl::Duration RetryPause(const v1::RetryPolicy& policy, int attempt_count);
 
 // Who takes a lease, and until when.
 struct LeaseTerms {
@@ -28,8 +32,12 @@ struct LeaseTerms {
 
 absl::Status BeginAttempt(const LeaseTerms& terms, absl::Time now, JobChange& change);
 
-// Takes over progress, rows, log and checkpoint, and renews the lease. The job's sequence grows if
-// a reader sees a difference.
+// Ends the lease at `expire_time`, or when the attempt has taken as long as it may. That of a job
+// that is CANCELLING is not made longer.
+void RenewLease(absl::Time expire_time, JobRecord& record);
+
+// Takes over progress, rows, log, checkpoint, scales and content key, and renews the lease. The
+// job's sequence grows if a reader sees a difference.
 void ApplyHeartbeat(const dispatch::v1::HeartbeatRequest& request, absl::Time expire_time,
                     JobChange& change);
 
@@ -37,8 +45,15 @@ void ApplyHeartbeat(const dispatch::v1::HeartbeatRequest& request, absl::Time ex
 // with WORKER_LOST after the last, or CANCELLED if that was asked for.
 absl::Status ApplyLoss(absl::string_view cause, absl::Time now, JobChange& change);
 
+// Where an attempt failed, and where another one could be made: bits of device kinds.
+struct FailedDevice {
+  uint32_t device_kind = 0;
+  uint32_t connected_kinds = 0;
+};
+
 // The worker reported a failure: another attempt if the reason allows it and one is left.
-absl::Status ApplyFailure(const v1::JobError& error, absl::Time now, JobChange& change);
+absl::Status ApplyFailure(const v1::JobError& error, const FailedDevice& device, absl::Time now,
+                          JobChange& change);
 
 // The worker gave the task back; this does not count as an attempt.
 absl::Status ApplyHandBack(const std::string& checkpoint, absl::Time now, JobChange& change);
@@ -52,6 +67,15 @@ absl::Status ApplyCancelConfirmed(absl::Time now, JobChange& change);
 absl::Status ApplyResult(const google::protobuf::RepeatedPtrField<v1::ReportRow>& rows,
                          const google::protobuf::RepeatedPtrField<v1::Blob>& blobs, absl::Time now,
                          JobChange& change);
+
+// `earlier` did the same: its rows and blobs are this job's result. For a job that is QUEUED or
+// RUNNING.
+absl::Status ApplyReuse(const v1::Job& earlier,
+                        const google::protobuf::RepeatedPtrField<v1::Blob>& blobs, absl::Time now,
+                        JobChange& change);
+
+// Cancel was asked for: the holder, if there is one, has `grace` to confirm it.
+absl::Status ApplyCancelRequest(absl::Duration grace, absl::Time now, JobChange& change);
 
 }  // namespace sasq
 

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
@@ -12,39 +11,36 @@
 #include "server/spec_uploads.h"
 
 namespace sasq {
+namespace {
 
-void BlobKeeper::Pin(const std::string& digest) {
-  MutexLock lock(&mutex_);
-  while (in_removal_.count(digest) > 0) removed_.Wait(&mutex_);
-  ++pin_counts_[digest];
-}
+// A removal takes as long as the deletion of one object.
+constexpr absl::Duration kRemovalPoll = absl::Milliseconds(50);
+constexpr int kMaxRemovalPolls = 200;
 
-void BlobKeeper::Unpin(const std::string& digest) {
-  MutexLock lock(&mutex_);
-  const auto found = pin_counts_.find(digest);
-  if (--found->second == 0) pin_counts_.erase(found);
-}
+}  // namespace
 
-bool BlobKeeper::BeginRemoval(const std::string& digest) {
-  MutexLock lock(&mutex_);
-  if (pin_counts_.count(digest) > 0) return false;  // its holder looks again when it lets go
-  return in_removal_.insert(digest).second;
-}
-
-void BlobKeeper::EndRemoval(const std::string& digest) {
-  MutexLock lock(&mutex_);
-  in_removal_.erase(digest);
-  removed_.SignalAll();
+absl::Status BlobKeeper::WaitForRemovals(absl::FunctionRef<absl::Status()> hold) {
+  for (int poll = 0;; ++poll) {
+    absl::Status status = hold();
+    if (ReasonOf(status) != "BLOB_IN_REMOVAL" || poll == kMaxRemovalPolls) return status;
+    MutexLock lock(&mutex_);
+    removed_.WaitFor(&mutex_, kRemovalPoll);
+  }
 }
 
 absl::Status BlobKeeper::Put(const std::vector<const dispatch::v1::ArtifactFile*>& files,
                              Held& held) {
+  std::vector<std::string> digests;
   for (const dispatch::v1::ArtifactFile* file : files) {
     v1::Blob& blob = held.blobs.emplace_back();
     blob.set_file_name(file->file_name());
     blob.set_sha256(Sha256Hex(file->content()));
     blob.set_size_bytes(static_cast<int64_t>(file->content().size()));
-    Pin(blob.sha256());
+    digests.push_back(blob.sha256());
+  }
+  SASQ_RETURN_IF_ERROR(WaitForRemovals(
+      [&] { return jobs_.HoldBlobs(held.holder, digests, options_.clock->Now()); }));
+  for (const dispatch::v1::ArtifactFile* file : files) {
     const Stopwatch stopwatch;
     const absl::Status status = blobs_.Put(file->content()).status();
     metrics_.StoreOperation("put_blob", absl::Seconds(stopwatch.Seconds()), status);
@@ -55,18 +51,23 @@ absl::Status BlobKeeper::Put(const std::vector<const dispatch::v1::ArtifactFile*
 }
 
 void BlobKeeper::Release(const Held& held) {
+  if (held.blobs.empty()) return;
+  const absl::Status released = jobs_.ReleaseBlobs(held.holder);
+  if (!released.ok()) LogWarning("blobs_not_released", {{"error", released}});
   std::vector<std::string> digests;
-  for (const v1::Blob& blob : held.blobs) {
-    Unpin(blob.sha256());
-    digests.push_back(blob.sha256());
-  }
+  for (const v1::Blob& blob : held.blobs) digests.push_back(blob.sha256());
   RemoveUnreferenced(digests);
 }
 
 absl::Status BlobKeeper::HoldUploads(const v1::JobSpec& spec, Held& held) {
+  std::vector<std::string> digests;
   for (const v1::UploadedFile* file : UploadsOf(spec)) {
     held.blobs.emplace_back().set_sha256(file->sha256());
-    Pin(file->sha256());
+    digests.push_back(file->sha256());
+  }
+  SASQ_RETURN_IF_ERROR(WaitForRemovals(
+      [&] { return jobs_.HoldBlobs(held.holder, digests, options_.clock->Now()); }));
+  for (const v1::UploadedFile* file : UploadsOf(spec)) {
     SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(file->sha256()));
     if (!size_bytes.has_value()) {
       return WithReason(absl::FailedPreconditionError(
@@ -91,15 +92,12 @@ absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
     SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(digest));
     if (size_bytes.has_value()) present.push_back(digest);
   }
-  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads(present, now));
+  SASQ_RETURN_IF_ERROR(WaitForRemovals([&] { return jobs_.NoteUploads(present, now); }));
   // What is still there now stays: a removal that began before was waited for.
   std::vector<v1::MissingBlob> missing;
   for (const std::string& digest : digests) {
-    Pin(digest);
-    const absl::StatusOr<std::optional<int64_t>> size_bytes = blobs_.SizeOf(digest);
-    Unpin(digest);
-    SASQ_RETURN_IF_ERROR(size_bytes.status());
-    if (size_bytes->has_value()) continue;
+    SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(digest));
+    if (size_bytes.has_value()) continue;
     v1::MissingBlob& blob = missing.emplace_back();
     blob.set_sha256(digest);
     blob.set_received_bytes(blobs_.UploadedBytes(digest));
@@ -126,12 +124,10 @@ absl::StatusOr<std::unique_ptr<BlobUpload>> BlobKeeper::BeginUpload(const std::s
 
 absl::Status BlobKeeper::FinishUpload(const std::string& sha256, BlobUpload& upload,
                                       absl::Time now) {
-  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads({sha256}, now));
-  Pin(sha256);
+  SASQ_RETURN_IF_ERROR(WaitForRemovals([&] { return jobs_.NoteUploads({sha256}, now); }));
   const Stopwatch stopwatch;
   absl::Status status = upload.Finish();
   metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
-  Unpin(sha256);
   metrics_.SetBlobBytes(blobs_.size_bytes());
   return status;
 }
@@ -140,19 +136,29 @@ absl::Status BlobKeeper::RemoveExpiredUploads(absl::Time now) {
   const absl::Time oldest = now - options_.upload_retention;
   SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> expired, jobs_.ExpireUploads(oldest));
   RemoveUnreferenced(expired);
+  SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> stale,
+                        jobs_.StaleBlobRemovals(options_.clock->Now()));
+  RemoveUnreferenced(stale);
   return blobs_.RemoveUploads(oldest);
 }
 
 absl::Status BlobKeeper::RemoveIfUnreferenced(const std::string& digest) {
+  // Most calls end here, without a write.
   SASQ_ASSIGN_OR_RETURN(const bool referenced, jobs_.IsBlobReferenced(digest));
-  return referenced ? absl::OkStatus() : blobs_.Delete(digest);
+  if (referenced) return absl::OkStatus();
+  SASQ_ASSIGN_OR_RETURN(const bool begun, jobs_.BeginBlobRemoval(digest, options_.clock->Now()));
+  if (!begun) return absl::OkStatus();
+  absl::Status status = blobs_.Delete(digest);
+  // A mark that stays goes stale.
+  status.Update(jobs_.EndBlobRemoval(digest));
+  MutexLock lock(&mutex_);
+  removed_.SignalAll();
+  return status;
 }
 
 void BlobKeeper::RemoveUnreferenced(const std::vector<std::string>& digests) {
   for (const std::string& digest : digests) {
-    if (!BeginRemoval(digest)) continue;
     const absl::Status status = RemoveIfUnreferenced(digest);
-    EndRemoval(digest);
     if (!status.ok()) LogWarning("blob_not_removed", {{"sha256", digest}, {"error", status}});
   }
   metrics_.SetBlobBytes(blobs_.size_bytes());

@@ -5,12 +5,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "common/metrics.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "common/uid.h"
+#include "quant/reuse/content_key.h"
+#include "server/attempt.h"
 #include "server/names.h"
 #include "server/plan.h"
+#include "server/spec_uploads.h"
 #include "server/spec_validation.h"
 #include "server/text_rules.h"
 #include "server/timestamps.h"
@@ -99,6 +103,7 @@ absl::StatusOr<JobRecord> Coordinator::InsertJob(v1::JobSpec spec, const std::st
   added.record.request_id = request_id;
   added.record.spec_fingerprint = SpecFingerprint(spec);
   added.record.queue_time = now;
+  added.record.device_kinds = DeviceKindBits(spec.device_kind());
   v1::Job& job = added.record.job;
   job.set_name(JobName(NewUid()));
   *job.mutable_spec() = std::move(spec);
@@ -106,12 +111,28 @@ absl::StatusOr<JobRecord> Coordinator::InsertJob(v1::JobSpec spec, const std::st
   job.set_sequence(1);
   SetTimestamp(now, job.mutable_create_time());
   AppendEventToLog("job accepted", now, added);
-  SASQ_ASSIGN_OR_RETURN(JobRecord record, parts_.jobs.Insert(added));
+  SASQ_RETURN_IF_ERROR(ReuseResult(added));
+  SASQ_ASSIGN_OR_RETURN(JobRecord record,
+                        parts_.jobs.Insert(added, parts_.limits.max_queued_per_tenant));
   if (record.job.name() != job.name()) return record;  // a repeat of an earlier call
   parts_.metrics.JobSubmitted();
+  if (!record.job.reused_from().empty()) parts_.metrics.ResultReused();
   LogInfo("job_accepted", {{"job", job.name()}, {"model", job.spec().model().uri()}});
   Announce(parts_, record);
   return record;
+}
+
+absl::Status Coordinator::ReuseResult(JobChange& added) {
+  const v1::JobSpec& spec = added.record.job.spec();
+  const std::optional<std::vector<ContentInput>> inputs = InputsByDigest(spec);
+  if (!inputs.has_value()) return absl::OkStatus();
+  const std::string key = ContentKey(spec, *inputs, Version());
+  added.content_keys.push_back(key);
+  if (spec.no_cache()) return absl::OkStatus();
+  SASQ_ASSIGN_OR_RETURN(const std::optional<EarlierResult> earlier,
+                        FindEarlierResult(parts_, added.record.job.tenant(), key));
+  if (!earlier.has_value()) return absl::OkStatus();
+  return ApplyReuse(earlier->job, earlier->artifact.blobs(), parts_.clock.Now(), added);
 }
 
 absl::StatusOr<v1::Job> Coordinator::GetJob(absl::string_view name) {
@@ -129,8 +150,9 @@ absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const v1::ListJobsReq
   const int page_size = request.page_size() == 0 ? kDefaultPageSize
                                                  : std::min<int>(request.page_size(), kMaxPageSize);
   // One more than asked for tells whether there is a next page.
-  SASQ_ASSIGN_OR_RETURN(const std::vector<JobRecord> records,
-                        parts_.jobs.List(states, before_position, page_size + 1));
+  SASQ_ASSIGN_OR_RETURN(
+      const std::vector<JobRecord> records,
+      parts_.jobs.List({.states = states, .tenant = {}}, before_position, page_size + 1));
   v1::ListJobsResponse response;
   size_t page_bytes = 0;
   for (const JobRecord& record : records) {
@@ -151,16 +173,15 @@ absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const v1::ListJobsReq
 absl::StatusOr<v1::Job> Coordinator::CancelJob(absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
   bool changed = false;
-  SASQ_ASSIGN_OR_RETURN(const JobRecord record,
-                        parts_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
-                          const v1::JobState before = change.record.job.state();
-                          SASQ_RETURN_IF_ERROR(CheckCancellable(change.record.job));
-                          const absl::Time now = parts_.clock.Now();
-                          SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kCancelRequested, now, change));
-                          changed = change.record.job.state() != before;
-                          if (changed) AppendEventToLog("cancel requested", now, change);
-                          return absl::OkStatus();
-                        }));
+  SASQ_ASSIGN_OR_RETURN(
+      const JobRecord record, parts_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
+        const v1::JobState before = change.record.job.state();
+        SASQ_RETURN_IF_ERROR(CheckCancellable(change.record.job));
+        SASQ_RETURN_IF_ERROR(
+            ApplyCancelRequest(parts_.limits.cancel_grace, parts_.clock.Now(), change));
+        changed = change.record.job.state() != before;
+        return absl::OkStatus();
+      }));
   if (changed) {
     Announce(parts_, record);
     parts_.events.OnJobLogGrew(record.job.name());
@@ -170,6 +191,10 @@ absl::StatusOr<v1::Job> Coordinator::CancelJob(absl::string_view name) {
 
 absl::Status Coordinator::DeleteJob(absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
+  return RemoveJob(id);
+}
+
+absl::Status Coordinator::RemoveJob(absl::string_view id) {
   SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> unreferenced,
                         parts_.jobs.Delete(id, [](const JobRecord& record) -> absl::Status {
                           if (IsEndedState(record.job.state())) return absl::OkStatus();
@@ -179,9 +204,26 @@ absl::Status Coordinator::DeleteJob(absl::string_view name) {
                                   "; cancel it and wait for its end before deleting it")),
                               "JOB_NOT_ENDED");
                         }));
-  LogInfo("job_deleted", {{"job", name}});
-  parts_.events.OnJobDeleted(name);
+  LogInfo("job_deleted", {{"job", JobName(id)}});
+  parts_.events.OnJobDeleted(JobName(id));
   parts_.blobs.RemoveUnreferenced(unreferenced);
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::DeleteExpiredJobs(absl::Time now, int limit) {
+  const std::pair<v1::JobState, absl::Duration> policies[] = {
+      {v1::JOB_STATE_SUCCEEDED, parts_.limits.keep_succeeded},
+      {v1::JOB_STATE_FAILED, parts_.limits.keep_failed},
+      {v1::JOB_STATE_CANCELLED, parts_.limits.keep_failed},
+  };
+  for (const auto& [state, keep] : policies) {
+    SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> expired,
+                          parts_.jobs.EndedBefore(state, now - keep, limit));
+    for (const std::string& id : expired) {
+      const absl::Status status = RemoveJob(id);
+      if (!absl::IsNotFound(status)) SASQ_RETURN_IF_ERROR(status);
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -220,6 +262,17 @@ absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(absl::string_view name) {
     }
   }
   return parts_.jobs.GetArtifact(reference.id);
+}
+
+absl::StatusOr<std::string> Coordinator::GetBestScales(absl::string_view job_name) {
+  SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(job_name));
+  SASQ_ASSIGN_OR_RETURN(std::string scales, parts_.jobs.GetBestScales(id));
+  if (!scales.empty()) return scales;
+  return WithReason(absl::FailedPreconditionError(
+                        absl::StrCat(job_name,
+                                     " has no scales in training; a job has them from its first "
+                                     "checkpoint until it ends, and then an artifact")),
+                    "NO_SCALES");
 }
 
 absl::StatusOr<std::unique_ptr<const BlobReader>> Coordinator::OpenBlob(absl::string_view sha256) {

@@ -28,12 +28,16 @@ class Coordinator {
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);
   absl::StatusOr<v1::Job> CancelJob(absl::string_view name);
   absl::Status DeleteJob(absl::string_view name);
+  // Deletes jobs that ended longer ago than the operator keeps them, at most `limit`.
+  absl::Status DeleteExpiredJobs(absl::Time now, int limit);
   v1::ListWorkersResponse ListWorkers();
 
   // At most `max_bytes` of the job's log from `offset`.
   absl::StatusOr<LogChunk> ReadJobLog(absl::string_view name, int64_t offset, int64_t max_bytes);
 
   absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view name);
+  // The scale pack of a job that is in training.
+  absl::StatusOr<std::string> GetBestScales(absl::string_view job_name);
   absl::StatusOr<std::unique_ptr<const BlobReader>> OpenBlob(absl::string_view sha256);
   absl::StatusOr<v1::FindMissingBlobsResponse> FindMissingBlobs(
       const v1::FindMissingBlobsRequest& request);
@@ -44,6 +48,11 @@ class Coordinator {
  private:
   // Of a spec whose uploaded files are held.
   absl::StatusOr<JobRecord> InsertJob(v1::JobSpec spec, const std::string& request_id);
+  // If the spec names everything by digest: notes the new job's content key, and takes an earlier
+  // job's result.
+  absl::Status ReuseResult(JobChange& added);
+  // Deletes an ended job; OK if it is gone already.
+  absl::Status RemoveJob(absl::string_view id);
 
   const CoordinatorParts parts_;
   const SpecSources sources_;

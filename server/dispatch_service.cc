@@ -53,13 +53,14 @@ class LeaseCall final : public grpc::ServerUnaryReactor,
  private:
   // On the executor: what needs no waiting first, then into the queue.
   void Begin() {
-    absl::StatusOr<v1::DeviceKind> device_kind =
+    const absl::StatusOr<v1::WorkerCapabilities> capabilities =
         parts_.workers.Touch(caller_.worker_id, caller_.instance_id, parts_.clock.Now());
-    if (!device_kind.ok()) {
-      Answer(device_kind.status());
+    if (!capabilities.ok()) {
+      Answer(capabilities.status());
       return;
     }
-    caller_.device_kind = *device_kind;
+    caller_.device_kind = capabilities->device_kind();
+    caller_.memory_bytes = capabilities->memory_bytes();
     absl::StatusOr<std::optional<dispatch::v1::Task>> undelivered =
         leases_.FindUndelivered(caller_.worker_id, caller_.instance_id);
     if (!undelivered.ok() || undelivered->has_value()) {

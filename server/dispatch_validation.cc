@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/rpc_status.h"
+#include "common/sha256.h"
 #include "server/text_rules.h"
 #include "server/timestamps.h"
 
@@ -148,6 +149,10 @@ absl::Status CheckHeartbeat(const dispatch::v1::HeartbeatRequest& request) {
   Checker check;
   check.Size("log_data", request.log_data(), kMaxLogDataBytes);
   check.Size("checkpoint", request.checkpoint(), kMaxCheckpointBytes);
+  check.Size("best_scales", request.best_scales(), kMaxCheckpointBytes);
+  if (!request.content_key().empty() && !IsSha256Hex(request.content_key())) {
+    check.Add("content_key", "is not 64 lower-case hexadecimal digits");
+  }
   check.Text("progress.subject", request.progress().subject(), kMaxSubjectBytes);
   check.ReportRows("rows", request.rows());
   return check.ToStatus();

@@ -8,6 +8,8 @@
 namespace sasq {
 namespace {
 
+// Waiting that long counts as much as a point of priority.
+constexpr absl::Duration kAgeingInterval = absl::Minutes(1);
 constexpr absl::string_view kTruncationLine =
     "coordinator: the log is longer than 4 MiB; later lines are dropped\n";
 
@@ -17,12 +19,29 @@ void ReleaseLease(JobRecord& record) {
   record.lease_instance.clear();
   record.lease_confirmed = false;
   record.lease_expire_time = absl::InfiniteFuture();
+  record.attempt_expire_time = absl::InfiniteFuture();
 }
 
 }  // namespace
 
 std::string JobId(const v1::Job& job) {
   return job.name().size() > 5 ? job.name().substr(5) : std::string();
+}
+
+uint32_t DeviceKindBits(v1::DeviceKind kind) {
+  if (kind != v1::DEVICE_KIND_UNSPECIFIED) return 1U << kind;
+  uint32_t bits = 0;
+  for (int i = v1::DeviceKind_MIN + 1; i <= v1::DeviceKind_MAX; ++i) bits |= 1U << i;
+  return bits;
+}
+
+int64_t LeaseRank(const v1::Job& job) {
+  const absl::Duration advance = job.spec().priority() * kAgeingInterval;
+  return absl::ToUnixMicros(ToTime(job.create_time()) - advance);
+}
+
+absl::Time ReadyTime(const v1::Job& job) {
+  return job.has_ready_time() ? ToTime(job.ready_time()) : absl::InfinitePast();
 }
 
 absl::Status ApplyEvent(JobEvent event, absl::Time now, JobChange& change) {
@@ -36,6 +55,7 @@ absl::Status ApplyEvent(JobEvent event, absl::Time now, JobChange& change) {
   if (*next == job.state()) return absl::OkStatus();
   job.set_state(*next);
   CountChange(change.record);
+  job.clear_ready_time();
   if (!IsLeasedState(*next)) ReleaseLease(change.record);
   if (*next == v1::JOB_STATE_QUEUED) {
     change.record.queue_time = now;
@@ -44,6 +64,7 @@ absl::Status ApplyEvent(JobEvent event, absl::Time now, JobChange& change) {
   if (IsEndedState(*next)) {
     SetTimestamp(now, job.mutable_end_time());
     change.checkpoint = "";
+    change.best_scales = "";
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,8 @@ std::optional<v1::JobState> NextJobState(v1::JobState state, JobEvent event) {
     case v1::JOB_STATE_QUEUED:
       if (event == JobEvent::kLeased) return v1::JOB_STATE_RUNNING;
       if (event == JobEvent::kCancelRequested) return v1::JOB_STATE_CANCELLED;
+      if (event == JobEvent::kSucceeded) return v1::JOB_STATE_SUCCEEDED;
+      if (event == JobEvent::kFailed) return v1::JOB_STATE_FAILED;
       return std::nullopt;
     case v1::JOB_STATE_RUNNING:
       switch (event) {

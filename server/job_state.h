@@ -13,8 +13,8 @@ namespace sasq {
 // What can happen to a job.
 enum class JobEvent {
   kLeased,           // a worker took it
-  kSucceeded,        // the holder has a result
-  kFailed,           // the attempt failed, and no other one is made
+  kSucceeded,        // the holder, or an earlier job that did the same, has a result
+  kFailed,           // the attempt failed, and no other one is made; or the result broke a gate
   kAttemptLost,      // the attempt ended without a result, and another one is made
   kCancelRequested,  // CancelJob was called
   kCancelConfirmed,  // the holder stopped because it was told to cancel

@@ -17,6 +17,7 @@
 #include "sasq/v1/artifact_service.pb.h"
 #include "sasq/v1/job.pb.h"
 #include "server/job_record.h"
+#include "server/shared_worker.h"
 
 namespace sasq {
 
@@ -24,6 +25,20 @@ namespace sasq {
 struct LeasedJob {
   JobRecord record;
   std::string checkpoint;  // empty: begin anew
+};
+
+// Which jobs are wanted.
+struct JobFilter {
+  std::vector<v1::JobState> states;   // empty: all
+  std::optional<std::string> tenant;  // unset: every tenant's
+};
+
+// A worker that asks for a job.
+struct LeaseOffer {
+  v1::DeviceKind device_kind = v1::DEVICE_KIND_UNSPECIFIED;
+  int64_t memory_bytes = 0;
+  absl::Time now;                      // jobs that are not ready then are passed over
+  int64_t max_running_per_tenant = 0;  // so are jobs of tenants that run as many; 0: no limit
 };
 
 // A part of a job's log.
@@ -50,23 +65,25 @@ class JobStore {
 
   virtual ~JobStore() = default;
 
-  // Stores a new job with its log. If its request id is known: returns the job that has it when the
-  // fingerprints are equal, ALREADY_EXISTS (REQUEST_ID_REUSED) otherwise.
-  virtual absl::StatusOr<JobRecord> Insert(const JobChange& added) = 0;
+  // Stores a new job with its log. If its tenant has used its request id before: returns the job
+  // that has it when the fingerprints are equal, ALREADY_EXISTS (REQUEST_ID_REUSED) otherwise.
+  // RESOURCE_EXHAUSTED (TENANT_QUEUE_FULL) where the tenant has `max_queued` (0: no limit) QUEUED
+  // jobs.
+  virtual absl::StatusOr<JobRecord> Insert(const JobChange& added, int64_t max_queued) = 0;
 
   virtual absl::StatusOr<JobRecord> Get(absl::string_view id) = 0;
 
-  // At most `limit` jobs in one of `states` (empty: all), newest first, with positions below
-  // `before_position` (0: from the newest).
-  virtual absl::StatusOr<std::vector<JobRecord>> List(const std::vector<v1::JobState>& states,
+  // At most `limit` jobs, newest first, with positions below `before_position` (0: from the
+  // newest).
+  virtual absl::StatusOr<std::vector<JobRecord>> List(const JobFilter& filter,
                                                       int64_t before_position, int limit) = 0;
 
   // Reads, changes and writes one job.
   virtual absl::StatusOr<JobRecord> Update(absl::string_view id, Change change) = 0;
 
-  // The job that was accepted first of those that are QUEUED and run on `device_kind`, changed by
-  // `change`; nullopt where there is none. Two callers never get the same one.
-  virtual absl::StatusOr<std::optional<LeasedJob>> LeaseNext(v1::DeviceKind device_kind,
+  // The job with the smallest LeaseRank, then position, of those that are QUEUED and that `offer`
+  // suits, changed by `change`; nullopt where there is none. Two callers never get the same one.
+  virtual absl::StatusOr<std::optional<LeasedJob>> LeaseNext(const LeaseOffer& offer,
                                                              Change change) = 0;
 
   // The job whose lease this process of this worker holds; nullopt where there is none.
@@ -83,21 +100,55 @@ class JobStore {
   // NOT_FOUND (ARTIFACT_NOT_FOUND) where the job has none.
   virtual absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view id) = 0;
 
+  // The scale pack that the job's running training would give now; empty where there is none.
+  virtual absl::StatusOr<std::string> GetBestScales(absl::string_view id) = 0;
+
+  // The newest job of the tenant with this content key and an artifact; nullopt where there is
+  // none.
+  virtual absl::StatusOr<std::optional<JobRecord>> FindByContentKey(absl::string_view tenant,
+                                                                    absl::string_view key) = 0;
+
+  // Ids of at most `limit` jobs in `state`, an ended one, that ended before `time`, oldest first.
+  virtual absl::StatusOr<std::vector<std::string>> EndedBefore(v1::JobState state, absl::Time time,
+                                                               int limit) = 0;
+
   // Deletes a job with its log, checkpoint and artifact if `check` agrees. Returns the digests of
   // blobs that nothing refers to any more.
   virtual absl::StatusOr<std::vector<std::string>> Delete(
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) = 0;
 
   // Notes that blobs were uploaded, or asked for, at `time`: they count as referred to until
-  // ExpireUploads forgets that.
+  // ExpireUploads forgets that. UNAVAILABLE (BLOB_IN_REMOVAL), and nothing is noted, while one of
+  // them is being removed.
   virtual absl::Status NoteUploads(const std::vector<std::string>& digests, absl::Time time) = 0;
 
-  // Forgets the uploads that were noted last before `time`, and returns their digests.
+  // The same for blobs that `holder`, a NewUid, is about to put or to refer to: until ReleaseBlobs,
+  // or until ExpireUploads where the holder died.
+  virtual absl::Status HoldBlobs(const std::string& holder, const std::vector<std::string>& digests,
+                                 absl::Time time) = 0;
+  virtual absl::Status ReleaseBlobs(const std::string& holder) = 0;
+
+  // Forgets uploads and holds that were noted last before `time`, and returns the digests.
   virtual absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) = 0;
 
-  // Whether an artifact, the spec of a job (an `upload:` source) or a noted upload refers to the
-  // blob.
+  // Whether an artifact, the spec of a job (an `upload:` source), a noted upload or a holder refers
+  // to the blob.
   virtual absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) = 0;
+
+  // A removal that takes longer has died, and another caller takes it over.
+  static constexpr absl::Duration kBlobRemovalTimeout = absl::Minutes(10);
+
+  // True: nothing refers to the blob, and nothing will until EndBlobRemoval, so that the caller can
+  // delete it. False: something does, or another caller removes it.
+  virtual absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, absl::Time now) = 0;
+  virtual absl::Status EndBlobRemoval(const std::string& sha256) = 0;
+  // Blobs whose removal has died.
+  virtual absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) = 0;
+
+  // Tells the other coordinators on this store of workers, and returns theirs; forgets those that
+  // were not heard of since `oldest`. Empty where a store has one coordinator.
+  virtual absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(
+      const std::vector<SharedWorker>& changed, absl::Time oldest) = 0;
 
   virtual absl::StatusOr<JobStats> Stats() = 0;
 };

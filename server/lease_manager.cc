@@ -41,14 +41,14 @@ absl::Status CheckToken(const JobRecord& record, absl::string_view token) {
 }
 
 absl::Status ApplyOutcome(const CompleteTaskRequest& request,
-                          const google::protobuf::RepeatedPtrField<v1::Blob>& blobs, absl::Time now,
-                          JobChange& change) {
+                          const google::protobuf::RepeatedPtrField<v1::Blob>& blobs,
+                          const FailedDevice& device, absl::Time now, JobChange& change) {
   AppendToLog(request.log_data(), change);
   switch (request.outcome_case()) {
     case CompleteTaskRequest::kSucceeded:
       return ApplyResult(request.succeeded().rows(), blobs, now, change);
     case CompleteTaskRequest::kFailed:
-      return ApplyFailure(request.failed().error(), now, change);
+      return ApplyFailure(request.failed().error(), device, now, change);
     case CompleteTaskRequest::kHandedBack:
       return ApplyHandBack(request.handed_back().checkpoint(), now, change);
     case CompleteTaskRequest::kCancelled:
@@ -125,7 +125,7 @@ absl::StatusOr<std::optional<dispatch::v1::Task>> LeaseManager::FindUndelivered(
         undelivered =
             !change.record.lease_confirmed && change.record.job.state() == v1::JOB_STATE_RUNNING;
         if (!undelivered) return ApplyLoss("asked for another task", now, change);
-        change.record.lease_expire_time = now + options_.lease_duration;
+        RenewLease(now + options_.lease_duration, change.record);
         return absl::OkStatus();
       });
   if (!record.ok()) {
@@ -147,12 +147,14 @@ absl::StatusOr<std::optional<dispatch::v1::Task>> LeaseManager::FindUndelivered(
 absl::StatusOr<std::optional<dispatch::v1::Task>> LeaseManager::LeaseNext(
     absl::string_view worker_id, absl::string_view instance_id) {
   const absl::Time now = parts_.clock.Now();
-  SASQ_ASSIGN_OR_RETURN(const v1::DeviceKind device_kind,
+  SASQ_ASSIGN_OR_RETURN(const v1::WorkerCapabilities capabilities,
                         parts_.workers.Touch(worker_id, instance_id, now));
+  const LeaseOffer offer = {capabilities.device_kind(), capabilities.memory_bytes(), now,
+                            parts_.limits.max_running_per_tenant};
   const LeaseTerms terms = {std::string(worker_id), std::string(instance_id), NewUid(),
                             now + options_.lease_duration};
   SASQ_ASSIGN_OR_RETURN(const std::optional<LeasedJob> leased,
-                        parts_.jobs.LeaseNext(device_kind, [&](JobChange& change) {
+                        parts_.jobs.LeaseNext(offer, [&](JobChange& change) {
                           return BeginAttempt(terms, now, change);
                         }));
   if (!leased.has_value()) return std::nullopt;
@@ -197,6 +199,14 @@ void LeaseManager::TakeBack(const dispatch::v1::Task& task) {
   if (!status.ok()) LogWarning("task_not_taken_back", {{"job", task.job()}, {"error", status}});
 }
 
+absl::StatusOr<std::optional<EarlierResult>> LeaseManager::FindSameJob(
+    const dispatch::v1::HeartbeatRequest& request, absl::string_view id) {
+  if (request.content_key().empty()) return std::nullopt;
+  const absl::StatusOr<JobRecord> record = parts_.jobs.Get(id);
+  if (!record.ok() || record->job.spec().no_cache()) return std::nullopt;
+  return FindEarlierResult(parts_, record->job.tenant(), request.content_key());
+}
+
 absl::StatusOr<dispatch::v1::HeartbeatResponse> LeaseManager::Heartbeat(
     const dispatch::v1::HeartbeatRequest& request) {
   const absl::Time now = parts_.clock.Now();
@@ -204,6 +214,7 @@ absl::StatusOr<dispatch::v1::HeartbeatResponse> LeaseManager::Heartbeat(
       parts_.workers.Touch(request.worker_id(), request.instance_id(), now).status());
   SASQ_RETURN_IF_ERROR(CheckHeartbeat(request));
   SASQ_ASSIGN_OR_RETURN(const std::string id, LeasedJobId(request.job()));
+  SASQ_ASSIGN_OR_RETURN(const std::optional<EarlierResult> earlier, FindSameJob(request, id));
   int64_t sequence_before = 0;
   int64_t log_size_before = 0;
   const absl::StatusOr<JobRecord> record =
@@ -212,20 +223,29 @@ absl::StatusOr<dispatch::v1::HeartbeatResponse> LeaseManager::Heartbeat(
         sequence_before = change.record.job.sequence();
         log_size_before = change.record.log_size_bytes;
         ApplyHeartbeat(request, now + options_.lease_duration, change);
-        return absl::OkStatus();
+        if (!earlier.has_value() || change.record.job.state() != v1::JOB_STATE_RUNNING) {
+          return absl::OkStatus();
+        }
+        return ApplyReuse(earlier->job, earlier->artifact.blobs(), now, change);
       });
   if (!record.ok()) {
     const bool lost = absl::IsAborted(record.status()) || absl::IsNotFound(record.status());
     if (lost) parts_.workers.ClearJob(request.worker_id(), request.job());
     return lost ? LeaseLost(request.job()) : record.status();
   }
-  parts_.workers.SetJob(request.worker_id(), request.job());
+  const v1::JobState state = record->job.state();
+  if (IsLeasedState(state)) {
+    parts_.workers.SetJob(request.worker_id(), request.job());
+  } else {
+    parts_.metrics.ResultReused();
+    parts_.workers.ClearJob(request.worker_id(), request.job());
+  }
   if (record->job.sequence() != sequence_before) Announce(parts_, *record);
   if (record->log_size_bytes != log_size_before) parts_.events.OnJobLogGrew(request.job());
   dispatch::v1::HeartbeatResponse response;
-  response.set_directive(record->job.state() == v1::JOB_STATE_CANCELLING
-                             ? dispatch::v1::DIRECTIVE_CANCEL
-                             : dispatch::v1::DIRECTIVE_CONTINUE);
+  response.set_directive(state == v1::JOB_STATE_CANCELLING ? dispatch::v1::DIRECTIVE_CANCEL
+                         : IsLeasedState(state)            ? dispatch::v1::DIRECTIVE_CONTINUE
+                                                           : dispatch::v1::DIRECTIVE_DROP);
   return response;
 }
 
@@ -257,42 +277,69 @@ absl::Status LeaseManager::Publish(const CompleteTaskRequest& request, absl::str
   absl::Status status = parts_.blobs.Put(files, held);
   if (status.ok()) {
     const google::protobuf::RepeatedPtrField<v1::Blob> blobs(held.blobs.begin(), held.blobs.end());
+    const absl::Time now = parts_.clock.Now();
     status = EndAttempt(job_id, request.lease_token(), [&](JobChange& change) {
-      return ApplyOutcome(request, blobs, parts_.clock.Now(), change);
+      const FailedDevice device = {parts_.workers.DeviceKindOf(change.record.job.worker()),
+                                   parts_.workers.ConnectedKinds(now)};
+      return ApplyOutcome(request, blobs, device, now, change);
     });
   }
   parts_.blobs.Release(held);
   return status;
 }
 
+absl::Status LeaseManager::ExpireLeases(absl::Time now) {
+  SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> expired,
+                        parts_.jobs.ExpiredLeases(now, kMaxExpiriesPerTick));
+  for (const std::string& id : expired) {
+    std::string worker_id;
+    const absl::StatusOr<JobRecord> record =
+        parts_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
+          const JobRecord& before = change.record;
+          const bool is_cancelling = before.job.state() == v1::JOB_STATE_CANCELLING;
+          const bool took_too_long = before.attempt_expire_time <= now;
+          const bool may_end = now >= first_expiry_time_ || is_cancelling || took_too_long;
+          if (before.lease_expire_time > now || !may_end) {
+            return absl::CancelledError("renewed meanwhile, or to be renewed");
+          }
+          worker_id = before.job.worker();
+          return ApplyLoss(took_too_long   ? "took longer than attempt_timeout"
+                           : is_cancelling ? "did not confirm the cancel in time"
+                                           : "was not heard of and lost its lease",
+                           now, change);
+        });
+    if (absl::IsCancelled(record.status()) || absl::IsNotFound(record.status())) continue;
+    SASQ_RETURN_IF_ERROR(record.status());
+    parts_.metrics.LeaseExpired();
+    parts_.workers.ClearJob(worker_id, record->job.name());
+    LogWarning("lease_expired", {{"job", record->job.name()}, {"worker", worker_id}});
+    Announce(parts_, *record);
+    parts_.events.OnJobLogGrew(record->job.name());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LeaseManager::ShareWorkers(absl::Time now) {
+  const absl::StatusOr<std::vector<SharedWorker>> others =
+      parts_.jobs.ShareWorkers(parts_.workers.TakeChanges(now), parts_.workers.OldestKept(now));
+  if (!others.ok()) {
+    parts_.workers.ShareAgain();
+    return others.status();
+  }
+  parts_.workers.SetOthers(*others);
+  return absl::OkStatus();
+}
+
 absl::Status LeaseManager::Tick(absl::Time now) {
   parts_.workers.ForgetLost(now);
+  SASQ_RETURN_IF_ERROR(ShareWorkers(now));
   parts_.metrics.SetWorkers(parts_.workers.List(now));
   parts_.metrics.SetBlobBytes(parts_.blobs.size_bytes());
-  if (now >= first_expiry_time_) {
-    SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> expired,
-                          parts_.jobs.ExpiredLeases(now, kMaxExpiriesPerTick));
-    for (const std::string& id : expired) {
-      std::string worker_id;
-      const absl::StatusOr<JobRecord> record =
-          parts_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
-            if (change.record.lease_expire_time > now) {
-              return absl::CancelledError("renewed meanwhile");
-            }
-            worker_id = change.record.job.worker();
-            return ApplyLoss("was not heard of and lost its lease", now, change);
-          });
-      if (absl::IsCancelled(record.status()) || absl::IsNotFound(record.status())) continue;
-      SASQ_RETURN_IF_ERROR(record.status());
-      parts_.metrics.LeaseExpired();
-      parts_.workers.ClearJob(worker_id, record->job.name());
-      LogWarning("lease_expired", {{"job", record->job.name()}, {"worker", worker_id}});
-      Announce(parts_, *record);
-      parts_.events.OnJobLogGrew(record->job.name());
-    }
-  }
+  SASQ_RETURN_IF_ERROR(ExpireLeases(now));
   SASQ_ASSIGN_OR_RETURN(const JobStats stats, parts_.jobs.Stats());
   parts_.metrics.SetJobs(stats, now);
+  // A pause may be over, or a tenant below its limit again.
+  if (stats.count_by_state.count(v1::JOB_STATE_QUEUED) > 0) parts_.events.OnJobQueued();
   return absl::OkStatus();
 }
 

@@ -38,8 +38,8 @@ class LeaseManager {
   absl::StatusOr<std::optional<dispatch::v1::Task>> FindUndelivered(absl::string_view worker_id,
                                                                     absl::string_view instance_id);
 
-  // Leases the job that waits longest; nullopt if there is none for the worker's device. NOT_FOUND
-  // (WORKER_NOT_REGISTERED).
+  // Leases the job that is next for this worker (JobStore::LeaseNext); nullopt if there is none.
+  // NOT_FOUND (WORKER_NOT_REGISTERED).
   absl::StatusOr<std::optional<dispatch::v1::Task>> LeaseNext(absl::string_view worker_id,
                                                               absl::string_view instance_id);
 
@@ -56,6 +56,12 @@ class LeaseManager {
   absl::Status Tick(absl::Time now);
 
  private:
+  // The result that the heartbeat's job need not compute, if its content key finds one.
+  absl::StatusOr<std::optional<EarlierResult>> FindSameJob(
+      const dispatch::v1::HeartbeatRequest& request, absl::string_view id);
+  absl::Status ExpireLeases(absl::Time now);
+  // Tells other coordinators of workers, and hears of theirs.
+  absl::Status ShareWorkers(absl::Time now);
   dispatch::v1::Task TaskOf(const LeasedJob& leased) const;
   // Writes the end of an attempt if `token` is still its lease's. ABORTED (LEASE_LOST) otherwise;
   // OK without a change if `token` has ended its attempt already.

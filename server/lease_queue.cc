@@ -1,7 +1,7 @@
 #include "server/lease_queue.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -79,10 +79,12 @@ void LeaseQueue::MatchOnce() {
       candidates.push_back(entry.poll);
     }
   }
-  std::set<v1::DeviceKind> without_jobs;
+  // What is left suits no worker of a kind with this memory, so none with less.
+  std::map<v1::DeviceKind, int64_t> without_jobs;
   for (const std::shared_ptr<LeasePoll>& poll : candidates) {
     const LeasePoll::Caller& caller = poll->caller();
-    if (without_jobs.count(caller.device_kind) > 0) continue;
+    const auto without = without_jobs.find(caller.device_kind);
+    if (without != without_jobs.end() && caller.memory_bytes <= without->second) continue;
     bool taken = false;
     {
       MutexLock lock(&mutex_);
@@ -91,7 +93,7 @@ void LeaseQueue::MatchOnce() {
       taken = found != waiting_.end();
       if (taken) waiting_.erase(found);
     }
-    if (taken && !Serve(poll)) without_jobs.insert(caller.device_kind);
+    if (taken && !Serve(poll)) without_jobs[caller.device_kind] = caller.memory_bytes;
   }
   Tick(parts_.clock.Now());
 }

@@ -2,6 +2,7 @@
 #ifndef SASQ_SERVER_LEASE_QUEUE_H_
 #define SASQ_SERVER_LEASE_QUEUE_H_
 
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@ class LeasePoll {
     std::string worker_id;
     std::string instance_id;
     v1::DeviceKind device_kind = v1::DEVICE_KIND_UNSPECIFIED;
+    int64_t memory_bytes = 0;
     absl::Time deadline;  // answered without a task then
   };
 

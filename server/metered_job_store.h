@@ -17,22 +17,22 @@ class MeteredJobStore final : public JobStore {
  public:
   MeteredJobStore(JobStore& inner, ServerMetrics& metrics) : inner_(inner), metrics_(metrics) {}
 
-  absl::StatusOr<JobRecord> Insert(const JobChange& added) override {
-    return Meter("insert", [&] { return inner_.Insert(added); });
+  absl::StatusOr<JobRecord> Insert(const JobChange& added, int64_t max_queued) override {
+    return Meter("insert", [&] { return inner_.Insert(added, max_queued); });
   }
   absl::StatusOr<JobRecord> Get(absl::string_view id) override {
     return Meter("get", [&] { return inner_.Get(id); });
   }
-  absl::StatusOr<std::vector<JobRecord>> List(const std::vector<v1::JobState>& states,
-                                              int64_t before_position, int limit) override {
-    return Meter("list", [&] { return inner_.List(states, before_position, limit); });
+  absl::StatusOr<std::vector<JobRecord>> List(const JobFilter& filter, int64_t before_position,
+                                              int limit) override {
+    return Meter("list", [&] { return inner_.List(filter, before_position, limit); });
   }
   absl::StatusOr<JobRecord> Update(absl::string_view id, Change change) override {
     return Meter("update", [&] { return inner_.Update(id, change); });
   }
-  absl::StatusOr<std::optional<LeasedJob>> LeaseNext(v1::DeviceKind device_kind,
+  absl::StatusOr<std::optional<LeasedJob>> LeaseNext(const LeaseOffer& offer,
                                                      Change change) override {
-    return Meter("lease_next", [&] { return inner_.LeaseNext(device_kind, change); });
+    return Meter("lease_next", [&] { return inner_.LeaseNext(offer, change); });
   }
   absl::StatusOr<std::optional<LeasedJob>> FindLease(absl::string_view worker_id,
                                                      absl::string_view instance_id) override {
@@ -48,6 +48,17 @@ class MeteredJobStore final : public JobStore {
   absl::StatusOr<v1::Artifact> GetArtifact(absl::string_view id) override {
     return Meter("get_artifact", [&] { return inner_.GetArtifact(id); });
   }
+  absl::StatusOr<std::string> GetBestScales(absl::string_view id) override {
+    return Meter("get_best_scales", [&] { return inner_.GetBestScales(id); });
+  }
+  absl::StatusOr<std::optional<JobRecord>> FindByContentKey(absl::string_view tenant,
+                                                            absl::string_view key) override {
+    return Meter("find_by_content_key", [&] { return inner_.FindByContentKey(tenant, key); });
+  }
+  absl::StatusOr<std::vector<std::string>> EndedBefore(v1::JobState state, absl::Time time,
+                                                       int limit) override {
+    return Meter("ended_before", [&] { return inner_.EndedBefore(state, time, limit); });
+  }
   absl::StatusOr<std::vector<std::string>> Delete(
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) override {
     return Meter("delete", [&] { return inner_.Delete(id, check); });
@@ -58,8 +69,28 @@ class MeteredJobStore final : public JobStore {
   absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) override {
     return Meter("expire_uploads", [&] { return inner_.ExpireUploads(time); });
   }
+  absl::Status HoldBlobs(const std::string& holder, const std::vector<std::string>& digests,
+                         absl::Time time) override {
+    return Meter("hold_blobs", [&] { return inner_.HoldBlobs(holder, digests, time); });
+  }
+  absl::Status ReleaseBlobs(const std::string& holder) override {
+    return Meter("release_blobs", [&] { return inner_.ReleaseBlobs(holder); });
+  }
   absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override {
     return Meter("is_blob_referenced", [&] { return inner_.IsBlobReferenced(sha256); });
+  }
+  absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, absl::Time now) override {
+    return Meter("begin_blob_removal", [&] { return inner_.BeginBlobRemoval(sha256, now); });
+  }
+  absl::Status EndBlobRemoval(const std::string& sha256) override {
+    return Meter("end_blob_removal", [&] { return inner_.EndBlobRemoval(sha256); });
+  }
+  absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) override {
+    return Meter("stale_blob_removals", [&] { return inner_.StaleBlobRemovals(now); });
+  }
+  absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(const std::vector<SharedWorker>& changed,
+                                                         absl::Time oldest) override {
+    return Meter("share_workers", [&] { return inner_.ShareWorkers(changed, oldest); });
   }
   absl::StatusOr<JobStats> Stats() override {
     return Meter("stats", [&] { return inner_.Stats(); });

@@ -115,7 +115,7 @@ int64_t PostgresRows::changed_rows() const {
 // Results are binary: integers in network order.
 int64_t PostgresRows::Int(int row, int column) const {
   const int length = PQgetlength(result_.get(), row, column);
-  const char* value = PQgetvalue(result_.get(), row, column);
+  const char* const value = PQgetvalue(result_.get(), row, column);
   if (length == 1) return value[0];
   uint64_t big_endian = 0;
   if (length != sizeof(big_endian)) return 0;
@@ -165,7 +165,7 @@ absl::StatusOr<std::unique_ptr<PostgresConnection>> PostgresConnection::Open(
 PostgresConnection::~PostgresConnection() { PQfinish(connection_); }
 
 bool PostgresConnection::is_broken() const {
-  return is_read_only_ || PQstatus(connection_) != CONNECTION_OK;
+  return is_unusable_ || PQstatus(connection_) != CONNECTION_OK;
 }
 
 absl::Status PostgresConnection::ErrorOf(const pg_result* result) {
@@ -174,7 +174,7 @@ absl::Status PostgresConnection::ErrorOf(const pg_result* result) {
     failure_passes_ = is_broken();
     return Unavailable(OneLine(PQerrorMessage(connection_)));
   }
-  is_read_only_ = is_read_only_ || absl::string_view(state) == "25006";
+  is_unusable_ = is_unusable_ || absl::string_view(state) == "25006";  // it takes no writes
   failure_passes_ = MayPass(state) || is_broken();
   return StatusOfSqlState(state, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 }
@@ -214,16 +214,16 @@ absl::Status PostgresConnection::Execute(const std::string& sql) {
 
 absl::Status PostgresConnection::Transaction(PostgresAccess access,
                                              absl::FunctionRef<absl::Status()> body,
-                                             bool& may_retry) {
+                                             PostgresFailure& failure) {
   failure_passes_ = false;
   absl::Status status =
       Execute(access == PostgresAccess::kWrite ? "BEGIN"
                                                : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   if (status.ok()) status = body();
   if (!status.ok()) {
-    may_retry = failure_passes_;
-    // If this fails too the connection is lost, and the server rolls back.
-    if (!is_broken() && !Execute("ROLLBACK").ok()) failure_passes_ = true;
+    failure = failure_passes_ ? PostgresFailure::kMayPass : PostgresFailure::kFinal;
+    // If this fails the connection is of no use, and the server rolls back when it is closed.
+    is_unusable_ = is_unusable_ || !Execute("ROLLBACK").ok();
     return status;
   }
   const PostgresRows committed(PQexec(connection_, "COMMIT"));
@@ -232,10 +232,13 @@ absl::Status PostgresConnection::Transaction(PostgresAccess access,
     return status;
   }
   status = ErrorOf(committed.get());
-  may_retry = failure_passes_ && !is_broken();
-  if (access == PostgresAccess::kRead || !is_broken()) return status;
-  return Unavailable(absl::StrCat("the connection was lost during a commit, and it is not known ",
-                                  "whether that took place; ask again (", status.message(), ")"));
+  if (access == PostgresAccess::kWrite && is_broken()) {
+    failure = PostgresFailure::kUnknown;
+    return Unavailable(absl::StrCat("the connection was lost during a commit, and it is not known ",
+                                    "whether that took place; ask again (", status.message(), ")"));
+  }
+  failure = failure_passes_ ? PostgresFailure::kMayPass : PostgresFailure::kFinal;
+  return status;
 }
 
 absl::StatusOr<std::vector<std::string>> PostgresConnection::TakeNotices() {

@@ -22,6 +22,13 @@ namespace sasq {
 // What a transaction means to do. One that reads sees one state of the database throughout.
 enum class PostgresAccess { kRead, kWrite };
 
+// What is known of a transaction that did not end with OK.
+enum class PostgresFailure {
+  kFinal,    // it changed nothing
+  kMayPass,  // it changed nothing, and may succeed when it runs again: a deadlock, for one
+  kUnknown,  // the connection was lost during the commit: nobody knows whether that took place
+};
+
 // Values of a statement's parameters, $1 first.
 class PostgresValues {
  public:
@@ -92,10 +99,9 @@ class PostgresConnection {
   absl::Status Execute(const std::string& sql);
 
   // Runs `body` in a transaction that is committed when it returns OK and rolled back otherwise.
-  // UNAVAILABLE if the connection is lost during the commit: nobody knows whether it took place.
-  // `may_retry`: the transaction failed for a reason that may pass, and surely changed nothing.
+  // UNAVAILABLE if the connection is lost during the commit. After an error `failure` tells more.
   absl::Status Transaction(PostgresAccess access, absl::FunctionRef<absl::Status()> body,
-                           bool& may_retry);
+                           PostgresFailure& failure);
 
   // The connection is lost, or leads to a server that takes no writes any more: drop it.
   bool is_broken() const;
@@ -112,7 +118,7 @@ class PostgresConnection {
 
   pg_conn* const connection_;
   std::unordered_map<const char*, std::string> names_;  // of prepared statements
-  bool is_read_only_ = false;
+  bool is_unusable_ = false;
   bool failure_passes_ = false;  // of the last error: a deadlock, for one
 };
 

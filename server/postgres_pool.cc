@@ -22,11 +22,13 @@ absl::Duration Backoff::NextPause() {
 absl::Status PostgresPool::Transaction(PostgresAccess access, Body body) {
   for (int tries = 1;; ++tries) {
     SASQ_ASSIGN_OR_RETURN(std::unique_ptr<PostgresConnection> connection, Borrow());
-    bool may_retry = false;
+    PostgresFailure failure = PostgresFailure::kFinal;
     absl::Status status = connection->Transaction(
-        access, [&] { return body(*connection); }, may_retry);
+        access, [&] { return body(*connection); }, failure);
     Return(std::move(connection));
-    if (status.ok() || !may_retry || tries == kMaxTries) return status;
+    if (status.ok()) return status;
+    if (failure == PostgresFailure::kUnknown) options_.on_unknown_commit();
+    if (failure != PostgresFailure::kMayPass || tries == kMaxTries) return status;
   }
 }
 

@@ -2,7 +2,9 @@
 #ifndef SASQ_SERVER_POSTGRES_POOL_H_
 #define SASQ_SERVER_POSTGRES_POOL_H_
 
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -34,6 +36,8 @@ class PostgresPool {
     PostgresOptions connection;
     int max_connections = 4;  // 1..64
     const Clock* clock = Clock::Real();
+    // Called after a transaction of which nobody knows whether it took place.
+    std::function<void()> on_unknown_commit = [] {};
   };
 
   explicit PostgresPool(Options options) : options_(std::move(options)) {}

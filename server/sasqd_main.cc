@@ -9,12 +9,15 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/environment.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/signals.h"
+#include "server/postgres.h"
 #include "server/server.h"
 
 namespace {
@@ -22,15 +25,20 @@ namespace {
 // Exit codes of sasq programs: 2 usage, 5 unavailable.
 constexpr int kUsage = 2;
 constexpr int kUnavailable = 5;
+constexpr int64_t kMaxUrlBytes = 64 << 10;
 
 struct Flags {
   sasq::Server::Options server;
   std::string lease_duration = "30s";
   std::string heartbeat_interval = "1s";
   std::string upload_retention = "24h";
+  std::string keep_succeeded = "inf";
+  std::string keep_failed = "inf";
   std::vector<std::string> allowed_roots = {"/"};
   std::string log_level = "info";
   std::string port_file;
+  std::string job_store;
+  std::string job_store_file;
 };
 
 void Declare(CLI::App& app, Flags& flags) {
@@ -42,8 +50,21 @@ void Declare(CLI::App& app, Flags& flags) {
                  "host:port of GET /metrics; empty for none")
       ->capture_default_str();
   app.add_option("--data_dir", flags.server.data_folder,
-                 "folder of the job database and the artifacts; made if missing")
+                 "folder of the job database and the artifacts, or, where --job_store and "
+                 "--blob_store are elsewhere, of what may be lost; made if missing")
       ->required();
+  app.add_option("--job_store", flags.job_store,
+                 "sqlite (in --data_dir) or postgres://USER@HOST/DATABASE, without a password "
+                 "($SASQ_JOB_STORE, $PGPASSWORD, $PGPASSFILE)");
+  app.add_option("--job_store_file", flags.job_store_file,
+                 "file with the value of --job_store, which may hold a password");
+  app.add_option("--blob_store", flags.server.stores.blobs,
+                 "folder (in --data_dir) or s3://BUCKET/PREFIX")
+      ->capture_default_str();
+  app.add_option("--s3_endpoint", flags.server.stores.s3.endpoint,
+                 "store of --blob_store=s3://... ($AWS_ENDPOINT_URL; credentials as of the AWS "
+                 "programs: $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN, "
+                 "$AWS_REGION)");
   app.add_option("--lease_duration", flags.lease_duration,
                  "how long a worker may be silent before its job goes to another")
       ->capture_default_str();
@@ -60,6 +81,19 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--upload_retention", flags.upload_retention,
                  "how long an upload stays that no job uses, and one that broke off")
       ->capture_default_str();
+  app.add_option("--keep_succeeded", flags.keep_succeeded,
+                 "how long a job that succeeded is kept, with its artifact and log; inf: until it "
+                 "is deleted")
+      ->capture_default_str();
+  app.add_option("--keep_failed", flags.keep_failed,
+                 "how long a job that failed or was cancelled is kept, with its log")
+      ->capture_default_str();
+  app.add_option("--max_queued_per_tenant", flags.server.limits.max_queued_per_tenant,
+                 "jobs that may wait for a worker; 0 for no limit")
+      ->capture_default_str();
+  app.add_option("--max_running_per_tenant", flags.server.limits.max_running_per_tenant,
+                 "jobs that may run at once; 0 for no limit")
+      ->capture_default_str();
   app.add_option("--log_level", flags.log_level, "info, warning, error or off")
       ->capture_default_str();
   app.add_option("--port_file", flags.port_file,
@@ -68,9 +102,32 @@ void Declare(CLI::App& app, Flags& flags) {
                "listen on addresses that other machines reach, without TLS or authentication");
 }
 
+struct DurationFlag {
+  const char* name;
+  const std::string& text;
+  absl::Duration& value;
+};
+
 int Fail(int code, absl::string_view message) {
   std::fprintf(stderr, "sasqd: %s\n", std::string(message).c_str());
   return code;
+}
+
+// Where jobs are kept, from the file, the flag or the environment. Other users of the machine see
+// the flags of a process, so that they hold no password.
+absl::StatusOr<std::string> JobStoreOf(const Flags& flags) {
+  if (!flags.job_store_file.empty()) {
+    absl::StatusOr<std::string> text = sasq::ReadFile(flags.job_store_file, kMaxUrlBytes);
+    if (!text.ok()) return text.status();
+    return std::string(absl::StripAsciiWhitespace(*text));
+  }
+  if (flags.job_store.empty()) return sasq::EnvironmentOr({"SASQ_JOB_STORE"}, "sqlite");
+  if (sasq::HasPassword(flags.job_store)) {
+    return absl::InvalidArgumentError(
+        "--job_store holds a password, which every user of this machine can see; put it in "
+        "$SASQ_JOB_STORE, $PGPASSWORD, a file named by $PGPASSFILE, or --job_store_file");
+  }
+  return flags.job_store;
 }
 
 int Run(Flags& flags) {
@@ -80,12 +137,20 @@ int Run(Flags& flags) {
   absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
   if (!roots.ok()) return Fail(kUsage, roots.status().message());
   flags.server.roots = *std::move(roots);
-  if (!absl::ParseDuration(flags.lease_duration, &flags.server.leases.lease_duration) ||
-      !absl::ParseDuration(flags.heartbeat_interval, &flags.server.leases.heartbeat_interval) ||
-      !absl::ParseDuration(flags.upload_retention, &flags.server.blobs.upload_retention)) {
-    return Fail(kUsage,
-                "--lease_duration, --heartbeat_interval and --upload_retention want a number with "
-                "a unit, such as 30s or 500ms");
+  absl::StatusOr<std::string> job_store = JobStoreOf(flags);
+  if (!job_store.ok()) return Fail(kUsage, job_store.status().message());
+  flags.server.stores.jobs = *std::move(job_store);
+  const DurationFlag durations[] = {
+      {"--lease_duration", flags.lease_duration, flags.server.leases.lease_duration},
+      {"--heartbeat_interval", flags.heartbeat_interval, flags.server.leases.heartbeat_interval},
+      {"--upload_retention", flags.upload_retention, flags.server.blobs.upload_retention},
+      {"--keep_succeeded", flags.keep_succeeded, flags.server.limits.keep_succeeded},
+      {"--keep_failed", flags.keep_failed, flags.server.limits.keep_failed},
+  };
+  for (const DurationFlag& flag : durations) {
+    if (absl::ParseDuration(flag.text, &flag.value)) continue;
+    return Fail(kUsage, absl::StrCat(flag.name, " is ", flag.text,
+                                     ", want a number with a unit, such as 30s, 500ms or 720h"));
   }
   sasq::BlockStopSignals();
   absl::StatusOr<std::unique_ptr<sasq::Server>> server = sasq::Server::Create(flags.server);
@@ -116,6 +181,7 @@ int main(int argc, char** argv) {
     CLI::App app(
         "sasqd: keeps quantization jobs, leases them to workers and serves their results.");
     Flags flags;
+    flags.server.stores.s3 = sasq::S3OptionsOfEnvironment();
     Declare(app, flags);
     try {
       app.parse(argc, argv);

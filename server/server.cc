@@ -21,13 +21,12 @@
 #include "server/coordinator.h"
 #include "server/data_folder.h"
 #include "server/dispatch_service.h"
-#include "server/folder_blob_store.h"
 #include "server/lease_queue.h"
 #include "server/metered_job_store.h"
 #include "server/quantization_service.h"
+#include "server/remote_changes.h"
 #include "server/rpc_metrics.h"
 #include "server/server_metrics.h"
-#include "server/sqlite_job_store.h"
 #include "server/watch_hub.h"
 #include "server/worker_registry.h"
 
@@ -44,7 +43,9 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 constexpr absl::Duration kMinClientPing = absl::Seconds(5);
 constexpr absl::Duration kQueueTick = absl::Milliseconds(100);
 constexpr absl::Duration kLeaseTick = absl::Seconds(1);
-constexpr absl::Duration kUploadTick = absl::Minutes(1);
+constexpr absl::Duration kRetentionTick = absl::Minutes(1);
+// Of each kind: what is left goes at the next tick.
+constexpr int kMaxDeletionsPerTick = 1000;
 
 constexpr const char* kServiceNames[] = {"", "sasq.v1.QuantizationService",
                                          "sasq.v1.ArtifactService",
@@ -70,6 +71,17 @@ absl::Status CheckOptions(const Server::Options& options) {
         absl::StrCat("--upload_retention is ", absl::FormatDuration(options.blobs.upload_retention),
                      " and --max_blob_bytes ", options.blobs.max_blob_bytes,
                      ", want at least 1m and more than 0"));
+  }
+  const CoordinatorLimits& limits = options.limits;
+  if (limits.max_queued_per_tenant < 0 || limits.max_running_per_tenant < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--max_queued_per_tenant is ", limits.max_queued_per_tenant,
+        " and --max_running_per_tenant ", limits.max_running_per_tenant, ", want 0 or more"));
+  }
+  if (limits.keep_succeeded < absl::Minutes(1) || limits.keep_failed < absl::Minutes(1)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--keep_succeeded is ", absl::FormatDuration(limits.keep_succeeded), " and --keep_failed ",
+        absl::FormatDuration(limits.keep_failed), ", want at least 1m"));
   }
   for (const std::string& address : {options.listen_address, options.metrics_address}) {
     if (options.insecure || address.empty() || IsLoopbackAddress(address)) continue;
@@ -105,20 +117,27 @@ class Server::Impl {
 
   absl::Status Start() {
     SASQ_ASSIGN_OR_RETURN(data_folder_, DataFolder::Open(options_.data_folder));
-    SASQ_ASSIGN_OR_RETURN(store_,
-                          SqliteJobStore::Create({.path = data_folder_->database_path(),
-                                                  .reader_count = options_.executor.thread_count,
-                                                  .busy_timeout = options_.store_busy_timeout}));
-    SASQ_ASSIGN_OR_RETURN(blobs_, FolderBlobStore::Create(data_folder_->blob_folder()));
-    jobs_ = std::make_unique<MeteredJobStore>(*store_, metrics_);
-    keeper_ = std::make_unique<BlobKeeper>(*blobs_, *jobs_, metrics_, options_.blobs);
+    StoreOptions store_options = options_.stores;
+    store_options.thread_count = options_.executor.thread_count;
+    store_options.clock = options_.clock;
+    SASQ_ASSIGN_OR_RETURN(stores_, OpenStores(store_options, *data_folder_));
+    jobs_ = std::make_unique<MeteredJobStore>(*stores_.jobs, metrics_);
+    BlobKeeper::Options keeper_options = options_.blobs;
+    keeper_options.clock = options_.clock;
+    keeper_ = std::make_unique<BlobKeeper>(*stores_.blobs, *jobs_, metrics_, keeper_options);
     SASQ_RETURN_IF_ERROR(keeper_->RemoveOrphans());
     executor_ = std::make_unique<Executor>(options_.executor);
-    const CoordinatorParts parts = {*options_.clock, *jobs_,        *keeper_, workers_, hub_,
-                                    metrics_,        options_.roots};
+    CoordinatorLimits limits = options_.limits;
+    limits.cancel_grace = 2 * options_.leases.heartbeat_interval;
+    const CoordinatorParts parts = {*options_.clock, *jobs_,         *keeper_, workers_, hub_,
+                                    metrics_,        options_.roots, limits};
     coordinator_ = std::make_unique<Coordinator>(parts);
     leases_ = std::make_unique<LeaseManager>(parts, options_.leases);
     queue_ = std::make_unique<LeaseQueue>(*leases_, parts, *executor_);
+    if (stores_.shared_jobs != nullptr) {
+      remote_changes_ = std::make_unique<RemoteChanges>(parts, hub_, *executor_);
+      stores_.shared_jobs->Listen(*remote_changes_);
+    }
     const StreamParts streams = {*coordinator_, hub_, *executor_};
     quantization_service_ = std::make_unique<QuantizationServiceImpl>(streams);
     artifact_service_ = std::make_unique<ArtifactServiceImpl>(*coordinator_, *executor_, metrics_);
@@ -140,6 +159,7 @@ class Server::Impl {
       stop_.SignalAll();
     }
     if (ticker_.joinable()) ticker_.join();
+    if (stores_.shared_jobs != nullptr) stores_.shared_jobs->StopListening();
     if (grpc_ != nullptr) {
       if (grpc_->GetHealthCheckService() != nullptr) grpc_->GetHealthCheckService()->Shutdown();
       queue_->Shutdown();
@@ -199,24 +219,27 @@ class Server::Impl {
       const absl::Time now = Clock::Real()->Now();
       if (now < next_lease_tick || lease_tick_runs_.load()) continue;
       next_lease_tick = now + kLeaseTick;
+      if (remote_changes_ != nullptr) remote_changes_->Tick();
       lease_tick_runs_.store(true);
       const bool accepted = executor_->TrySubmit([this] {
         const absl::Status status = leases_->Tick(options_.clock->Now());
         if (!status.ok()) LogError("lease_tick_failed", {{"error", status}});
-        RemoveExpiredUploads();
+        RemoveExpired();
         lease_tick_runs_.store(false);
       });
       if (!accepted) lease_tick_runs_.store(false);
     }
   }
 
-  // One call at a time.
-  void RemoveExpiredUploads() {
+  // Jobs and uploads that are kept no longer. One call at a time.
+  void RemoveExpired() {
     const absl::Time now = Clock::Real()->Now();
-    if (now < next_upload_tick_) return;
-    next_upload_tick_ = now + kUploadTick;
-    const absl::Status status = keeper_->RemoveExpiredUploads(options_.clock->Now());
-    if (!status.ok()) LogError("upload_tick_failed", {{"error", status}});
+    if (now < next_retention_tick_) return;
+    next_retention_tick_ = now + kRetentionTick;
+    absl::Status status =
+        coordinator_->DeleteExpiredJobs(options_.clock->Now(), kMaxDeletionsPerTick);
+    status.Update(keeper_->RemoveExpiredUploads(options_.clock->Now()));
+    if (!status.ok()) LogError("retention_tick_failed", {{"error", status}});
   }
 
   // In the order of their making: what comes later uses what comes earlier.
@@ -225,8 +248,7 @@ class Server::Impl {
   ServerMetrics metrics_;
   WorkerRegistry workers_;
   std::unique_ptr<DataFolder> data_folder_;
-  std::unique_ptr<SqliteJobStore> store_;
-  std::unique_ptr<FolderBlobStore> blobs_;
+  Stores stores_;
   std::unique_ptr<MeteredJobStore> jobs_;
   std::unique_ptr<BlobKeeper> keeper_;
   WatchHub hub_;
@@ -234,6 +256,7 @@ class Server::Impl {
   std::unique_ptr<Coordinator> coordinator_;
   std::unique_ptr<LeaseManager> leases_;
   std::unique_ptr<LeaseQueue> queue_;
+  std::unique_ptr<RemoteChanges> remote_changes_;  // null where the stores are this server's alone
   std::unique_ptr<QuantizationServiceImpl> quantization_service_;
   std::unique_ptr<ArtifactServiceImpl> artifact_service_;
   std::unique_ptr<DispatchServiceImpl> dispatch_service_;
@@ -242,7 +265,7 @@ class Server::Impl {
   int metrics_port_ = 0;
   std::thread ticker_;
   std::atomic<bool> lease_tick_runs_{false};
-  absl::Time next_upload_tick_ = absl::InfinitePast();  // used by the lease tick
+  absl::Time next_retention_tick_ = absl::InfinitePast();  // used by the lease tick
 
   Mutex mutex_;
   CondVar stop_;
@@ -259,6 +282,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
   LogInfo("serving", {{"grpc_port", impl->port()},
                       {"metrics_port", impl->metrics_port()},
                       {"data_dir", options.data_folder},
+                      {"job_store", options.stores.jobs == "sqlite" ? "sqlite" : "postgres"},
+                      {"blob_store", options.stores.blobs},
                       {"version", Version()}});
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

@@ -37,11 +37,15 @@ std::string EndReason(const v1::Job& job) {
   return name.empty() ? "unspecified" : Label(name, "JOB_FAILURE_REASON_");
 }
 
+constexpr char kReusedName[] = "sasq_results_reused_total";
+constexpr char kReusedHelp[] = "Jobs that took the result of an earlier job that did the same.";
+
 }  // namespace
 
 ServerMetrics::ServerMetrics(MetricRegistry& registry) : registry_(registry) {
   AddBuildInfo(registry_, "sasqd");
   // Counters that exist from the start can be alerted on before the first event.
+  registry_.GetCounter(kReusedName, kReusedHelp);
   registry_.GetCounter("sasq_lease_expiries_total",
                        "Leases that expired because their worker was not heard of.");
   registry_.GetCounter("sasq_job_attempts_total", "Attempts at jobs that began.");
@@ -68,6 +72,8 @@ void ServerMetrics::LeaseExpired() {
                   "Leases that expired because their worker was not heard of.")
       .Add(1);
 }
+
+void ServerMetrics::ResultReused() { registry_.GetCounter(kReusedName, kReusedHelp).Add(1); }
 
 void ServerMetrics::JobEnded(const v1::Job& job) {
   registry_

@@ -23,6 +23,8 @@ class ServerMetrics {
   void JobSubmitted();
   void AttemptBegan(absl::Duration queue_wait);
   void LeaseExpired();
+  // A job took an earlier job's result.
+  void ResultReused();
   // Counts an ended job by outcome and reason, and its time from first start to end.
   void JobEnded(const v1::Job& job);
 

@@ -1,5 +1,7 @@
 #include "server/spec_uploads.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace sasq {
 
 std::vector<const v1::TextSource*> TextsOf(const v1::JobSpec& spec) {
@@ -18,6 +20,20 @@ std::vector<const v1::UploadedFile*> UploadsOf(const v1::JobSpec& spec) {
     if (text->has_file()) files.push_back(&text->file());
   }
   return files;
+}
+
+std::optional<std::vector<ContentInput>> InputsByDigest(const v1::JobSpec& spec) {
+  if (spec.model().files().empty()) return std::nullopt;
+  std::vector<ContentInput> inputs;
+  for (const v1::UploadedFile& file : spec.model().files()) {
+    inputs.push_back({absl::StrCat("model/", file.path()), file.sha256()});
+  }
+  int position = 0;  // in the order of the spec, which the key holds as well
+  for (const v1::TextSource* text : TextsOf(spec)) {
+    if (!text->has_file()) return std::nullopt;
+    inputs.push_back({absl::StrCat("text/", position++), text->file().sha256()});
+  }
+  return inputs;
 }
 
 }  // namespace sasq

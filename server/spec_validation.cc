@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "common/sha256.h"
 #include "quant/gates/gates.h"
 #include "server/blob_store.h"
@@ -17,6 +18,7 @@
 #include "server/gate_validation.h"
 #include "server/recipe_validation.h"
 #include "server/text_rules.h"
+#include "server/timestamps.h"
 
 namespace sasq {
 namespace {
@@ -326,6 +328,41 @@ void CompleteMainRecipe(v1::JobSpec& spec, FieldChecker& check) {
   }
 }
 
+// `value` within the bounds, or `preset` where it is not set.
+void CompleteDuration(absl::string_view field, absl::Duration low, absl::Duration high,
+                      absl::Duration preset, bool said, google::protobuf::Duration* value,
+                      FieldChecker& check) {
+  if (!said) {
+    SetDuration(preset, value);
+    return;
+  }
+  const absl::Duration duration = ToDuration(*value);
+  if (duration >= low && duration <= high) return;
+  check.Add(field, absl::StrCat("is ", absl::FormatDuration(duration), ", want ",
+                                absl::FormatDuration(low), "..", absl::FormatDuration(high)));
+}
+
+// When, where and how often the job is run.
+void CompleteRunning(v1::JobSpec& spec, FieldChecker& check) {
+  spec.set_max_attempts(check.Number<int32_t>("spec.max_attempts", spec.max_attempts(), 1, 10, 3));
+  spec.set_priority(
+      spec.has_priority() ? check.Range<int32_t>("spec.priority", spec.priority(), 0, 1000) : 500);
+  v1::RetryPolicy& retry = *spec.mutable_retry();
+  const bool first_said = retry.has_initial_backoff();
+  CompleteDuration("spec.retry.initial_backoff", absl::ZeroDuration(), absl::Hours(24),
+                   absl::Seconds(1), first_said, retry.mutable_initial_backoff(), check);
+  const absl::Duration first = ToDuration(retry.initial_backoff());
+  const bool longest_said = retry.has_max_backoff();
+  CompleteDuration("spec.retry.max_backoff", first, absl::Hours(24),
+                   std::max(first, absl::Duration(absl::Minutes(1))), longest_said,
+                   retry.mutable_max_backoff(), check);
+  const bool timeout_said = spec.has_attempt_timeout();
+  CompleteDuration("spec.attempt_timeout", absl::Seconds(1), absl::Hours(24 * 30), absl::Hours(24),
+                   timeout_said, spec.mutable_attempt_timeout(), check);
+  check.Range<int64_t>("spec.min_worker_memory_bytes", spec.min_worker_memory_bytes(), 0,
+                       int64_t{1} << 50);
+}
+
 }  // namespace
 
 absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec) {
@@ -342,7 +379,7 @@ absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec) {
   CompleteMeasuring(spec, check);
   CompleteGates(spec, check);
 
-  spec.set_max_attempts(check.Number<int32_t>("spec.max_attempts", spec.max_attempts(), 1, 10, 3));
+  CompleteRunning(spec, check);
   check.Choice("spec.device_kind", spec.device_kind(), v1::DEVICE_KIND_UNSPECIFIED,
                v1::DeviceKind_IsValid(spec.device_kind()));
   check.Range<int64_t>("spec.seed", spec.seed(), 0, INT64_MAX);

@@ -159,6 +159,15 @@ absl::Status SqliteConnection::Transaction(SqliteAccess access,
   return status;
 }
 
+absl::Status SqliteConnection::Savepoint(absl::FunctionRef<absl::Status()> body,
+                                         absl::Status& outcome) {
+  SASQ_RETURN_IF_ERROR(Execute("SAVEPOINT step"));
+  outcome = body();
+  // After some errors (a full disk) SQLite has rolled everything back by itself.
+  if (sqlite3_get_autocommit(database_) != 0) return outcome;
+  return Execute(outcome.ok() ? "RELEASE step" : "ROLLBACK TO step; RELEASE step");
+}
+
 int64_t SqliteConnection::changed_rows() const { return sqlite3_changes64(database_); }
 
 }  // namespace sasq

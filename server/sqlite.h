@@ -71,6 +71,9 @@ class SqliteConnection {
   absl::Status Execute(const std::string& sql);
   // Runs `body` in a transaction that is committed when it returns OK and rolled back otherwise.
   absl::Status Transaction(SqliteAccess access, absl::FunctionRef<absl::Status()> body);
+  // Within a transaction: runs `body`, puts what it returns into `outcome`, and takes back what it
+  // wrote unless that is OK. An error means that the whole transaction is lost.
+  absl::Status Savepoint(absl::FunctionRef<absl::Status()> body, absl::Status& outcome);
   // Rows that the latest statement changed.
   int64_t changed_rows() const;
 

@@ -1,6 +1,8 @@
 #include "server/sqlite_blob_references.h"
 
 #include "common/status_macros.h"
+#include "server/job_store.h"
+#include "server/job_store_errors.h"
 #include "server/spec_uploads.h"
 
 namespace sasq {
@@ -49,15 +51,59 @@ absl::StatusOr<bool> IsReferenced(SqliteConnection& connection, absl::string_vie
   return statement.Int(0) != 0;
 }
 
-absl::Status WriteUploads(SqliteConnection& connection, const std::vector<std::string>& digests,
-                          absl::Time time) {
+absl::Status WriteUploads(SqliteConnection& connection, const std::string& holder,
+                          const std::vector<std::string>& digests, absl::Time time) {
   for (const std::string& digest : digests) {
     SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement mark,
+        connection.Prepare("SELECT EXISTS (SELECT 1 FROM blob_removals WHERE sha256 = ?)"));
+    SASQ_RETURN_IF_ERROR(mark.BindText(digest).Step().status());
+    if (mark.Int(0) != 0) return BlobInRemoval(digest);
+    SASQ_ASSIGN_OR_RETURN(
         SqliteStatement statement,
-        connection.Prepare("INSERT OR REPLACE INTO uploads (sha256, time) VALUES (?, ?)"));
-    SASQ_RETURN_IF_ERROR(statement.BindText(digest).BindTime(time).Run());
+        connection.Prepare(
+            "INSERT OR REPLACE INTO uploads (sha256, holder, time) VALUES (?, ?, ?)"));
+    SASQ_RETURN_IF_ERROR(statement.BindText(digest).BindText(holder).BindTime(time).Run());
   }
   return absl::OkStatus();
+}
+
+absl::Status RemoveHolder(SqliteConnection& connection, const std::string& holder) {
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("DELETE FROM uploads WHERE holder = ? AND holder <> ''"));
+  return statement.BindText(holder).Run();
+}
+
+absl::StatusOr<bool> MarkRemoval(SqliteConnection& connection, const std::string& sha256,
+                                 absl::Time now) {
+  SASQ_ASSIGN_OR_RETURN(const bool referenced, IsReferenced(connection, sha256));
+  if (referenced) return false;
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("INSERT INTO blob_removals (sha256, time) VALUES (?1, ?2) "
+                         "ON CONFLICT (sha256) DO UPDATE SET time = ?2 WHERE time <= ?3"));
+  SASQ_RETURN_IF_ERROR(
+      statement.BindText(sha256).BindTime(now).BindTime(now - JobStore::kBlobRemovalTimeout).Run());
+  return connection.changed_rows() > 0;
+}
+
+absl::Status UnmarkRemoval(SqliteConnection& connection, const std::string& sha256) {
+  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                        connection.Prepare("DELETE FROM blob_removals WHERE sha256 = ?"));
+  return statement.BindText(sha256).Run();
+}
+
+absl::StatusOr<std::vector<std::string>> RemovalsBefore(SqliteConnection& connection,
+                                                        absl::Time time) {
+  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                        connection.Prepare("SELECT sha256 FROM blob_removals WHERE time <= ?"));
+  statement.BindTime(time);
+  return AllRows(statement);
+}
+
+absl::Status ForgetHoldersAndRemovals(SqliteConnection& connection) {
+  return connection.Execute("DELETE FROM uploads WHERE holder <> ''; DELETE FROM blob_removals");
 }
 
 absl::StatusOr<std::vector<std::string>> RemoveUploadsBefore(SqliteConnection& connection,

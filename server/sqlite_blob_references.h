@@ -1,5 +1,5 @@
-// Which blobs something in the database refers to: artifacts, the specs of jobs, and uploads that
-// wait for their job.
+// Which blobs something in the database refers to: artifacts, the specs of jobs, uploads that wait
+// for their job, and holders; and which are being removed.
 #ifndef SASQ_SERVER_SQLITE_BLOB_REFERENCES_H_
 #define SASQ_SERVER_SQLITE_BLOB_REFERENCES_H_
 
@@ -23,10 +23,22 @@ absl::StatusOr<std::vector<std::string>> ReferencesOfJob(SqliteConnection& conne
                                                          absl::string_view id);
 absl::StatusOr<bool> IsReferenced(SqliteConnection& connection, absl::string_view sha256);
 
-absl::Status WriteUploads(SqliteConnection& connection, const std::vector<std::string>& digests,
-                          absl::Time time);
+// As of JobStore; an empty holder notes uploads.
+absl::Status WriteUploads(SqliteConnection& connection, const std::string& holder,
+                          const std::vector<std::string>& digests, absl::Time time);
+absl::Status RemoveHolder(SqliteConnection& connection, const std::string& holder);
 absl::StatusOr<std::vector<std::string>> RemoveUploadsBefore(SqliteConnection& connection,
                                                              absl::Time time);
+
+// As of JobStore's BeginBlobRemoval, EndBlobRemoval and StaleBlobRemovals.
+absl::StatusOr<bool> MarkRemoval(SqliteConnection& connection, const std::string& sha256,
+                                 absl::Time now);
+absl::Status UnmarkRemoval(SqliteConnection& connection, const std::string& sha256);
+absl::StatusOr<std::vector<std::string>> RemovalsBefore(SqliteConnection& connection,
+                                                        absl::Time time);
+
+// What a process that died held or removed; not in a transaction of the caller.
+absl::Status ForgetHoldersAndRemovals(SqliteConnection& connection);
 
 }  // namespace sasq
 

@@ -1,26 +1,28 @@
 #include "server/sqlite_job_store.h"
 
-#include <set>
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "server/job_store_errors.h"
 #include "server/sqlite_blob_references.h"
 #include "server/sqlite_schema.h"
+#include "server/timestamps.h"
 
 namespace sasq {
 namespace {
 
 // Columns of a JobRecord in the order that ReadRecord expects.
-#define SASQ_JOB_COLUMNS                                                                \
-  "position, request_id, spec_fingerprint, queue_time, log_size_bytes, log_truncated, " \
-  "lease_token, lease_instance, lease_confirmed, lease_expire_time, completed_token, job"
+#define SASQ_JOB_COLUMNS                                                                    \
+  "position, request_key, spec_fingerprint, queue_time, log_size_bytes, log_truncated, "    \
+  "lease_token, lease_instance, lease_confirmed, lease_expire_time, completed_token, job, " \
+  "device_kinds, attempt_expire_time"
 
 absl::StatusOr<JobRecord> ReadRecord(const SqliteStatement& row) {
   JobRecord record;
   record.position = row.Int(0);
-  record.request_id = row.Bytes(1);
+  record.request_id = RequestIdOfKey(row.Bytes(1));
   record.spec_fingerprint = row.Bytes(2);
   record.queue_time = row.Time(3);
   record.log_size_bytes = row.Int(4);
@@ -31,18 +33,11 @@ absl::StatusOr<JobRecord> ReadRecord(const SqliteStatement& row) {
   record.lease_expire_time = row.Time(9);
   record.completed_token = row.Bytes(10);
   if (!record.job.ParseFromString(row.Bytes(11))) {
-    return WithReason(
-        absl::DataLossError(absl::StrCat("the stored job at position ", record.position,
-                                         " cannot be read; restore the database from a backup")),
-        "STORE_DAMAGED");
+    return StoredDataDamaged(absl::StrCat("job at position ", record.position));
   }
+  record.device_kinds = static_cast<uint32_t>(row.Int(12));
+  record.attempt_expire_time = row.Time(13);
   return record;
-}
-
-absl::Status JobNotFound(absl::string_view id) {
-  return WithReason(absl::NotFoundError(absl::StrCat("there is no job `jobs/", id,
-                                                     "`; ListJobs shows those there are")),
-                    "JOB_NOT_FOUND");
 }
 
 absl::StatusOr<JobRecord> ReadJob(SqliteConnection& connection, absl::string_view id) {
@@ -64,24 +59,48 @@ absl::Status WriteLog(SqliteConnection& connection, absl::string_view id, JobCha
   return absl::OkStatus();
 }
 
-absl::Status WriteCheckpoint(SqliteConnection& connection, absl::string_view id,
-                             const std::string& checkpoint) {
-  SASQ_ASSIGN_OR_RETURN(
-      SqliteStatement statement,
-      connection.Prepare(
-          checkpoint.empty()
-              ? "DELETE FROM job_checkpoints WHERE job_id = ?"
-              : "INSERT OR REPLACE INTO job_checkpoints (job_id, data) VALUES (?, ?)"));
+// Statements on a table that holds at most one piece of data for a job.
+struct DataTable {
+  const char* remove;
+  const char* replace;
+  const char* read;
+};
+constexpr DataTable kCheckpoints = {
+    "DELETE FROM job_checkpoints WHERE job_id = ?",
+    "INSERT OR REPLACE INTO job_checkpoints (job_id, data) VALUES (?, ?)",
+    "SELECT data FROM job_checkpoints WHERE job_id = ?"};
+constexpr DataTable kBestScales = {
+    "DELETE FROM job_best_scales WHERE job_id = ?",
+    "INSERT OR REPLACE INTO job_best_scales (job_id, data) VALUES (?, ?)",
+    "SELECT data FROM job_best_scales WHERE job_id = ?"};
+
+absl::Status WriteData(SqliteConnection& connection, const DataTable& table, absl::string_view id,
+                       const std::string& data) {
+  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                        connection.Prepare(data.empty() ? table.remove : table.replace));
   statement.BindText(id);
-  if (!checkpoint.empty()) statement.BindBlob(checkpoint);
+  if (!data.empty()) statement.BindBlob(data);
   return statement.Run();
 }
 
-absl::StatusOr<std::string> ReadCheckpoint(SqliteConnection& connection, absl::string_view id) {
-  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
-                        connection.Prepare("SELECT data FROM job_checkpoints WHERE job_id = ?"));
+absl::StatusOr<std::string> ReadData(SqliteConnection& connection, const DataTable& table,
+                                     absl::string_view id) {
+  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement, connection.Prepare(table.read));
   SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
   return found ? statement.Bytes(0) : std::string();
+}
+
+absl::Status WriteContentKeys(SqliteConnection& connection, absl::string_view id,
+                              const JobChange& change) {
+  for (const std::string& key : change.content_keys) {
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare(
+            "INSERT OR IGNORE INTO job_content_keys (tenant, key, job_id) VALUES (?, ?, ?)"));
+    SASQ_RETURN_IF_ERROR(
+        statement.BindText(change.record.job.tenant()).BindText(key).BindText(id).Run());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status WriteArtifact(SqliteConnection& connection, absl::string_view id,
@@ -115,15 +134,23 @@ SqliteStatement& BindMutable(const JobRecord& record, SqliteStatement& statement
       .Bind(record.lease_confirmed ? 1 : 0)
       .BindTime(record.lease_expire_time)
       .BindText(record.completed_token)
-      .BindBlob(record.job.SerializeAsString());
+      .BindBlob(record.job.SerializeAsString())
+      .Bind(record.device_kinds)
+      .BindTime(record.attempt_expire_time)
+      .Bind(absl::ToUnixMicros(std::max(ReadyTime(record.job), absl::UnixEpoch())))
+      .BindTime(record.job.has_end_time() ? ToTime(record.job.end_time()) : absl::InfiniteFuture());
 }
 
 absl::Status WriteChange(SqliteConnection& connection, JobChange& change) {
   const std::string id = JobId(change.record.job);
   SASQ_RETURN_IF_ERROR(WriteLog(connection, id, change));
   if (change.checkpoint.has_value()) {
-    SASQ_RETURN_IF_ERROR(WriteCheckpoint(connection, id, *change.checkpoint));
+    SASQ_RETURN_IF_ERROR(WriteData(connection, kCheckpoints, id, *change.checkpoint));
   }
+  if (change.best_scales.has_value()) {
+    SASQ_RETURN_IF_ERROR(WriteData(connection, kBestScales, id, *change.best_scales));
+  }
+  SASQ_RETURN_IF_ERROR(WriteContentKeys(connection, id, change));
   if (change.artifact.has_value()) {
     SASQ_RETURN_IF_ERROR(WriteArtifact(connection, id, *change.artifact));
   }
@@ -132,8 +159,35 @@ absl::Status WriteChange(SqliteConnection& connection, JobChange& change) {
       connection.Prepare("UPDATE jobs SET state = ?, queue_time = ?, log_size_bytes = ?, "
                          "log_truncated = ?, lease_token = ?, lease_worker = ?, "
                          "lease_instance = ?, lease_confirmed = ?, lease_expire_time = ?, "
-                         "completed_token = ?, job = ? WHERE id = ?"));
+                         "completed_token = ?, job = ?, device_kinds = ?, "
+                         "attempt_expire_time = ?, ready_time = ?, end_time = ? WHERE id = ?"));
   return BindMutable(change.record, statement).BindText(id).Run();
+}
+
+// The job that was made by an earlier call with the same request id.
+absl::StatusOr<std::optional<JobRecord>> FindRequest(SqliteConnection& connection,
+                                                     const JobRecord& record) {
+  if (record.request_id.empty()) return std::nullopt;
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("SELECT " SASQ_JOB_COLUMNS " FROM jobs WHERE request_key = ?"));
+  SASQ_ASSIGN_OR_RETURN(const bool known, statement.BindText(RequestKey(record)).Step());
+  if (!known) return std::nullopt;
+  SASQ_ASSIGN_OR_RETURN(JobRecord stored, ReadRecord(statement));
+  if (stored.spec_fingerprint != record.spec_fingerprint) return RequestIdReused(stored);
+  return stored;
+}
+
+// Reads no more than `max_queued` entries of an index.
+absl::Status CheckQueueLimit(SqliteConnection& connection, absl::string_view tenant,
+                             int64_t max_queued) {
+  if (max_queued <= 0) return absl::OkStatus();
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 1 AND tenant = ? "
+                         "LIMIT ?)"));
+  SASQ_RETURN_IF_ERROR(statement.BindText(tenant).Bind(max_queued).Step().status());
+  return statement.Int(0) < max_queued ? absl::OkStatus() : TenantQueueFull(tenant, max_queued);
 }
 
 }  // namespace
@@ -152,12 +206,49 @@ std::unique_ptr<SqliteConnection> SqliteJobStore::Pool::Borrow() {
   return connection;
 }
 
+absl::Status SqliteJobStore::WriteInGroup(WriteBody body) {
+  PendingWrite write{body};
+  std::vector<PendingWrite*> group;
+  {
+    MutexLock lock(&mutex_);
+    pending_.push_back(&write);
+    while (writing_ && !write.done) written_.Wait(&mutex_);
+    if (write.done) return write.status;
+    writing_ = true;
+    group.swap(pending_);
+  }
+  CommitGroup(group);
+  MutexLock lock(&mutex_);
+  for (PendingWrite* member : group) member->done = true;
+  writing_ = false;
+  written_.SignalAll();
+  return write.status;
+}
+
+void SqliteJobStore::CommitGroup(const std::vector<PendingWrite*>& group) {
+  SqliteConnection& writer = *writer_;
+  if (group.size() > 1) {
+    const absl::Status committed = writer.Transaction(SqliteAccess::kWrite, [&]() -> absl::Status {
+      for (PendingWrite* write : group) {
+        SASQ_RETURN_IF_ERROR(writer.Savepoint([&] { return write->body(writer); }, write->status));
+      }
+      return absl::OkStatus();
+    });
+    if (committed.ok()) return;
+  }
+  // Alone, or one by one where the group failed as a whole: its writers hear of their own failure.
+  for (PendingWrite* write : group) {
+    write->status = writer.Transaction(SqliteAccess::kWrite, [&] { return write->body(writer); });
+  }
+}
+
 absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Create(const Options& options) {
   std::unique_ptr<SqliteJobStore> store(new SqliteJobStore());
   SASQ_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> writer,
                         SqliteConnection::Open(options.path, options.busy_timeout));
   SASQ_RETURN_IF_ERROR(MigrateSqliteSchema(*writer));
-  store->writer_.Add(std::move(writer));
+  SASQ_RETURN_IF_ERROR(ForgetHoldersAndRemovals(*writer));
+  store->writer_ = std::move(writer);
   for (int i = 0; i < options.reader_count; ++i) {
     SASQ_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> reader,
                           SqliteConnection::Open(options.path, options.busy_timeout));
@@ -166,39 +257,36 @@ absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Create(const Opt
   return store;
 }
 
-absl::StatusOr<JobRecord> SqliteJobStore::Insert(const JobChange& added) {
+absl::StatusOr<JobRecord> SqliteJobStore::Insert(const JobChange& added, int64_t max_queued) {
   return Write<JobRecord>([&](SqliteConnection& connection, JobRecord& stored) -> absl::Status {
     const JobRecord& record = added.record;
-    if (!record.request_id.empty()) {
-      SASQ_ASSIGN_OR_RETURN(
-          SqliteStatement statement,
-          connection.Prepare("SELECT " SASQ_JOB_COLUMNS " FROM jobs WHERE request_id = ?"));
-      SASQ_ASSIGN_OR_RETURN(const bool known, statement.BindText(record.request_id).Step());
-      if (known) {
-        SASQ_ASSIGN_OR_RETURN(stored, ReadRecord(statement));
-        if (stored.spec_fingerprint == record.spec_fingerprint) return absl::OkStatus();
-        return WithReason(absl::AlreadyExistsError(absl::StrCat(
-                              "request_id \"", record.request_id, "\" was used for ",
-                              stored.job.name(), " with another spec; choose a new request_id")),
-                          "REQUEST_ID_REUSED");
-      }
+    SASQ_ASSIGN_OR_RETURN(std::optional<JobRecord> known, FindRequest(connection, record));
+    if (known.has_value()) {
+      stored = *std::move(known);
+      return absl::OkStatus();
     }
+    SASQ_RETURN_IF_ERROR(CheckQueueLimit(connection, record.job.tenant(), max_queued));
     SASQ_ASSIGN_OR_RETURN(
         SqliteStatement statement,
         connection.Prepare(
-            "INSERT INTO jobs (id, device_kind, request_id, spec_fingerprint, state, queue_time, "
-            "log_size_bytes, log_truncated, lease_token, lease_worker, lease_instance, "
-            "lease_confirmed, lease_expire_time, completed_token, job) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING position"));
+            "INSERT INTO jobs (id, request_key, spec_fingerprint, tenant, rank, min_memory_bytes, "
+            "state, queue_time, log_size_bytes, log_truncated, lease_token, lease_worker, "
+            "lease_instance, lease_confirmed, lease_expire_time, completed_token, job, "
+            "device_kinds, attempt_expire_time, ready_time, end_time) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "RETURNING position"));
     JobChange change = added;
     const std::string id = JobId(record.job);
-    statement.BindText(id).Bind(record.job.spec().device_kind());
+    statement.BindText(id);
     if (record.request_id.empty()) {
       statement.BindNull();
     } else {
-      statement.BindText(record.request_id);
+      statement.BindText(RequestKey(record));
     }
-    statement.BindText(record.spec_fingerprint);
+    statement.BindText(record.spec_fingerprint)
+        .BindText(record.job.tenant())
+        .Bind(LeaseRank(record.job))
+        .Bind(record.job.spec().min_worker_memory_bytes());
     SASQ_RETURN_IF_ERROR(BindMutable(record, statement).Step().status());
     change.record.position = statement.Int(0);
     SASQ_RETURN_IF_ERROR(statement.Run());  // to its end
@@ -216,27 +304,28 @@ absl::StatusOr<JobRecord> SqliteJobStore::Get(absl::string_view id) {
   });
 }
 
-absl::StatusOr<std::vector<JobRecord>> SqliteJobStore::List(const std::vector<v1::JobState>& states,
+absl::StatusOr<std::vector<JobRecord>> SqliteJobStore::List(const JobFilter& filter,
                                                             int64_t before_position, int limit) {
-  std::set<v1::JobState> wanted(states.begin(), states.end());
-  if (wanted.empty()) {
-    for (int state = v1::JobState_MIN + 1; state <= v1::JobState_MAX; ++state) {
-      wanted.insert(static_cast<v1::JobState>(state));
-    }
-  }
   // One list of bits keeps the statement the same for every set of states.
-  int64_t mask = 0;
-  for (v1::JobState state : wanted) mask |= int64_t{1} << state;
+  int64_t mask = filter.states.empty() ? ~int64_t{0} : 0;
+  for (v1::JobState state : filter.states) mask |= int64_t{1} << state;
   return Read<std::vector<JobRecord>>(
       [&](SqliteConnection& connection, std::vector<JobRecord>& records) -> absl::Status {
-        // The inner query reads only an index, however many jobs it passes over.
+        // The inner queries read only an index, however many jobs they pass over.
         SASQ_ASSIGN_OR_RETURN(
             SqliteStatement statement,
-            connection.Prepare("SELECT " SASQ_JOB_COLUMNS
-                               " FROM jobs WHERE position IN (SELECT position FROM jobs "
-                               "WHERE position < ? AND (? >> state) & 1 "
-                               "ORDER BY position DESC LIMIT ?) ORDER BY position DESC"));
+            connection.Prepare(
+                filter.tenant.has_value()
+                    ? "SELECT " SASQ_JOB_COLUMNS
+                      " FROM jobs WHERE position IN (SELECT position FROM jobs WHERE tenant = ?4 "
+                      "AND position < ?1 AND (?2 >> state) & 1 ORDER BY position DESC LIMIT ?3) "
+                      "ORDER BY position DESC"
+                    : "SELECT " SASQ_JOB_COLUMNS
+                      " FROM jobs WHERE position IN (SELECT position FROM jobs WHERE "
+                      "position < ?1 AND (?2 >> state) & 1 ORDER BY position DESC LIMIT ?3) "
+                      "ORDER BY position DESC"));
         statement.Bind(before_position > 0 ? before_position : INT64_MAX).Bind(mask).Bind(limit);
+        if (filter.tenant.has_value()) statement.BindText(*filter.tenant);
         while (true) {
           SASQ_ASSIGN_OR_RETURN(const bool found, statement.Step());
           if (!found) return absl::OkStatus();
@@ -257,7 +346,7 @@ absl::StatusOr<JobRecord> SqliteJobStore::Update(absl::string_view id, Change ch
   });
 }
 
-absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::LeaseNext(v1::DeviceKind device_kind,
+absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::LeaseNext(const LeaseOffer& offer,
                                                                    Change change) {
   return Write<std::optional<LeasedJob>>([&](SqliteConnection& connection,
                                              std::optional<LeasedJob>& leased) -> absl::Status {
@@ -265,20 +354,25 @@ absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::LeaseNext(v1::DeviceKin
     {
       SASQ_ASSIGN_OR_RETURN(
           SqliteStatement statement,
-          connection.Prepare("SELECT " SASQ_JOB_COLUMNS
-                             " FROM jobs WHERE position = (SELECT min(first) FROM ("
-                             "SELECT min(position) AS first FROM jobs "
-                             "WHERE state = 1 AND device_kind = 0 UNION ALL "
-                             "SELECT min(position) FROM jobs "
-                             "WHERE state = 1 AND device_kind = ?))"));
-      SASQ_ASSIGN_OR_RETURN(const bool found, statement.Bind(device_kind).Step());
+          connection.Prepare(
+              "SELECT " SASQ_JOB_COLUMNS
+              " FROM jobs WHERE position = (SELECT position FROM jobs INDEXED BY jobs_to_lease "
+              "WHERE state = 1 AND device_kinds & ? AND min_memory_bytes <= ? AND ready_time <= ? "
+              "AND tenant NOT IN (SELECT tenant FROM jobs WHERE state IN (2, 3) GROUP BY tenant "
+              "HAVING count(*) >= ?) ORDER BY rank, position LIMIT 1)"));
+      statement.Bind(DeviceKindBits(offer.device_kind))
+          .Bind(offer.memory_bytes)
+          .BindTime(offer.now)
+          .Bind(offer.max_running_per_tenant > 0 ? offer.max_running_per_tenant : INT64_MAX);
+      SASQ_ASSIGN_OR_RETURN(const bool found, statement.Step());
       if (!found) return absl::OkStatus();
       SASQ_ASSIGN_OR_RETURN(changed.record, ReadRecord(statement));
     }
     SASQ_RETURN_IF_ERROR(change(changed));
     SASQ_RETURN_IF_ERROR(WriteChange(connection, changed));
     LeasedJob result;
-    SASQ_ASSIGN_OR_RETURN(result.checkpoint, ReadCheckpoint(connection, JobId(changed.record.job)));
+    SASQ_ASSIGN_OR_RETURN(result.checkpoint,
+                          ReadData(connection, kCheckpoints, JobId(changed.record.job)));
     result.record = std::move(changed.record);
     leased = std::move(result);
     return absl::OkStatus();
@@ -287,21 +381,22 @@ absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::LeaseNext(v1::DeviceKin
 
 absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::FindLease(absl::string_view worker_id,
                                                                    absl::string_view instance_id) {
-  return Read<std::optional<LeasedJob>>([&](SqliteConnection& connection,
-                                            std::optional<LeasedJob>& held) -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(
-        SqliteStatement statement,
-        connection.Prepare("SELECT " SASQ_JOB_COLUMNS
-                           " FROM jobs WHERE lease_worker = ? AND lease_instance = ? LIMIT 1"));
-    SASQ_ASSIGN_OR_RETURN(const bool found,
-                          statement.BindText(worker_id).BindText(instance_id).Step());
-    if (!found) return absl::OkStatus();
-    LeasedJob result;
-    SASQ_ASSIGN_OR_RETURN(result.record, ReadRecord(statement));
-    SASQ_ASSIGN_OR_RETURN(result.checkpoint, ReadCheckpoint(connection, JobId(result.record.job)));
-    held = std::move(result);
-    return absl::OkStatus();
-  });
+  return Read<std::optional<LeasedJob>>(
+      [&](SqliteConnection& connection, std::optional<LeasedJob>& held) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(
+            SqliteStatement statement,
+            connection.Prepare("SELECT " SASQ_JOB_COLUMNS
+                               " FROM jobs WHERE lease_worker = ? AND lease_instance = ? LIMIT 1"));
+        SASQ_ASSIGN_OR_RETURN(const bool found,
+                              statement.BindText(worker_id).BindText(instance_id).Step());
+        if (!found) return absl::OkStatus();
+        LeasedJob result;
+        SASQ_ASSIGN_OR_RETURN(result.record, ReadRecord(statement));
+        SASQ_ASSIGN_OR_RETURN(result.checkpoint,
+                              ReadData(connection, kCheckpoints, JobId(result.record.job)));
+        held = std::move(result);
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<std::vector<std::string>> SqliteJobStore::ExpiredLeases(absl::Time now, int limit) {
@@ -351,19 +446,54 @@ absl::StatusOr<v1::Artifact> SqliteJobStore::GetArtifact(absl::string_view id) {
     SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
                           connection.Prepare("SELECT artifact FROM artifacts WHERE job_id = ?"));
     SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
-    if (!found) {
-      return WithReason(
-          absl::NotFoundError(absl::StrCat("there is no artifact `artifacts/", id, "`")),
-          "ARTIFACT_NOT_FOUND");
-    }
+    if (!found) return ArtifactNotFound(id);
     if (!artifact.ParseFromString(statement.Bytes(0))) {
-      return WithReason(
-          absl::DataLossError(absl::StrCat("the stored artifact `artifacts/", id,
-                                           "` cannot be read; restore the database from a backup")),
-          "STORE_DAMAGED");
+      return StoredDataDamaged(absl::StrCat("artifact `artifacts/", id, "`"));
     }
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<std::string> SqliteJobStore::GetBestScales(absl::string_view id) {
+  return Read<std::string>([&](SqliteConnection& connection, std::string& scales) -> absl::Status {
+    SASQ_RETURN_IF_ERROR(ReadJob(connection, id).status());
+    SASQ_ASSIGN_OR_RETURN(scales, ReadData(connection, kBestScales, id));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::optional<JobRecord>> SqliteJobStore::FindByContentKey(absl::string_view tenant,
+                                                                          absl::string_view key) {
+  return Read<std::optional<JobRecord>>(
+      [&](SqliteConnection& connection, std::optional<JobRecord>& earlier) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(
+            SqliteStatement statement,
+            connection.Prepare("SELECT " SASQ_JOB_COLUMNS
+                               " FROM jobs WHERE id IN (SELECT job_id FROM job_content_keys WHERE "
+                               "tenant = ? AND key = ? AND job_id IN (SELECT job_id FROM "
+                               "artifacts)) ORDER BY position DESC LIMIT 1"));
+        SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(tenant).BindText(key).Step());
+        if (!found) return absl::OkStatus();
+        SASQ_ASSIGN_OR_RETURN(earlier, ReadRecord(statement));
+        return absl::OkStatus();
+      });
+}
+
+absl::StatusOr<std::vector<std::string>> SqliteJobStore::EndedBefore(v1::JobState state,
+                                                                     absl::Time time, int limit) {
+  return Read<std::vector<std::string>>(
+      [&](SqliteConnection& connection, std::vector<std::string>& ids) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(
+            SqliteStatement statement,
+            connection.Prepare("SELECT id FROM jobs WHERE state = ? AND end_time IS NOT NULL AND "
+                               "end_time < ? ORDER BY end_time LIMIT ?"));
+        statement.Bind(state).BindTime(time).Bind(limit);
+        while (true) {
+          SASQ_ASSIGN_OR_RETURN(const bool found, statement.Step());
+          if (!found) return absl::OkStatus();
+          ids.push_back(statement.Bytes(0));
+        }
+      });
 }
 
 absl::StatusOr<std::vector<std::string>> SqliteJobStore::Delete(
@@ -386,10 +516,21 @@ absl::StatusOr<std::vector<std::string>> SqliteJobStore::Delete(
 }
 
 absl::Status SqliteJobStore::NoteUploads(const std::vector<std::string>& digests, absl::Time time) {
+  return HoldBlobs(/*holder=*/"", digests, time);
+}
+
+absl::Status SqliteJobStore::HoldBlobs(const std::string& holder,
+                                       const std::vector<std::string>& digests, absl::Time time) {
   if (digests.empty()) return absl::OkStatus();
   return Write<bool>([&](SqliteConnection& connection, bool&) {
-           return WriteUploads(connection, digests, time);
+           return WriteUploads(connection, holder, digests, time);
          })
+      .status();
+}
+
+absl::Status SqliteJobStore::ReleaseBlobs(const std::string& holder) {
+  return Write<bool>(
+             [&](SqliteConnection& connection, bool&) { return RemoveHolder(connection, holder); })
       .status();
 }
 
@@ -406,6 +547,33 @@ absl::StatusOr<bool> SqliteJobStore::IsBlobReferenced(absl::string_view sha256) 
     SASQ_ASSIGN_OR_RETURN(referenced, IsReferenced(connection, sha256));
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<bool> SqliteJobStore::BeginBlobRemoval(const std::string& sha256, absl::Time now) {
+  return Write<bool>([&](SqliteConnection& connection, bool& begun) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(begun, MarkRemoval(connection, sha256, now));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status SqliteJobStore::EndBlobRemoval(const std::string& sha256) {
+  return Write<bool>(
+             [&](SqliteConnection& connection, bool&) { return UnmarkRemoval(connection, sha256); })
+      .status();
+}
+
+absl::StatusOr<std::vector<std::string>> SqliteJobStore::StaleBlobRemovals(absl::Time now) {
+  return Read<std::vector<std::string>>(
+      [&](SqliteConnection& connection, std::vector<std::string>& digests) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(digests, RemovalsBefore(connection, now - kBlobRemovalTimeout));
+        return absl::OkStatus();
+      });
+}
+
+// One coordinator has the file: there are no others to tell.
+absl::StatusOr<std::vector<SharedWorker>> SqliteJobStore::ShareWorkers(
+    const std::vector<SharedWorker>&, absl::Time) {
+  return std::vector<SharedWorker>();
 }
 
 absl::StatusOr<JobStats> SqliteJobStore::Stats() {

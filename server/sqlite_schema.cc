@@ -71,6 +71,60 @@ CREATE TABLE uploads (
 );
 CREATE INDEX uploads_by_time ON uploads (time);
 )sql",
+    // Tenants, the order of leasing (LeaseRank), selectors, pauses, timeouts, retention, scales so
+    // far, content keys. Request ids become unique within a tenant: `request_key` is the tenant and
+    // the id with a newline between them.
+    R"sql(
+DROP INDEX jobs_to_lease;
+ALTER TABLE jobs RENAME COLUMN request_id TO request_key;
+UPDATE jobs SET request_key = char(10) || request_key WHERE request_key IS NOT NULL;
+ALTER TABLE jobs ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN min_memory_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN device_kinds INTEGER NOT NULL DEFAULT 6;
+ALTER TABLE jobs ADD COLUMN ready_time INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN attempt_expire_time INTEGER;
+ALTER TABLE jobs ADD COLUMN end_time INTEGER;
+UPDATE jobs SET rank = queue_time - 30000000000;  -- the default priority, 500 minutes
+UPDATE jobs SET device_kinds = 1 << device_kind WHERE device_kind <> 0;
+UPDATE jobs SET end_time = queue_time WHERE state > 3;
+ALTER TABLE jobs DROP COLUMN device_kind;
+CREATE INDEX jobs_to_lease
+  ON jobs (rank, position, device_kinds, min_memory_bytes, ready_time, tenant) WHERE state = 1;
+CREATE INDEX jobs_queued_by_tenant ON jobs (tenant) WHERE state = 1;
+CREATE INDEX jobs_leased_by_tenant ON jobs (tenant) WHERE state IN (2, 3);
+CREATE INDEX jobs_by_tenant ON jobs (tenant, position DESC, state);
+CREATE INDEX jobs_by_end_time ON jobs (state, end_time) WHERE end_time IS NOT NULL;
+CREATE TABLE job_best_scales (
+  job_id TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  data BLOB NOT NULL
+);
+CREATE TABLE job_content_keys (
+  tenant TEXT NOT NULL,
+  key TEXT NOT NULL,
+  job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  PRIMARY KEY (tenant, key, job_id)
+);
+CREATE INDEX job_content_keys_by_job ON job_content_keys (job_id);
+)sql",
+    // Blobs that are being put or referred to (`holder`; empty: an upload), or removed.
+    R"sql(
+ALTER TABLE uploads RENAME TO old_uploads;
+CREATE TABLE uploads (
+  sha256 TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  PRIMARY KEY (sha256, holder)
+);
+INSERT INTO uploads SELECT sha256, '', time FROM old_uploads;
+DROP TABLE old_uploads;
+CREATE INDEX uploads_by_time ON uploads (time);
+CREATE INDEX uploads_by_holder ON uploads (holder) WHERE holder <> '';
+CREATE TABLE blob_removals (
+  sha256 TEXT PRIMARY KEY NOT NULL,
+  time INTEGER NOT NULL
+);
+)sql",
 };
 
 absl::StatusOr<int64_t> SchemaVersion(SqliteConnection& connection) {

@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/file.h"
 #include "common/metrics.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "quant/reuse/content_key.h"
 #include "quant/text/chat_template.h"
 #include "quant/text/json_lines.h"
 #include "quant/text/text_source.h"
@@ -177,6 +179,31 @@ std::string OtherFilesDigest(absl::string_view model_uri, absl::Span<const Input
   return digest.FinishHex();
 }
 
+constexpr int64_t kMaxModelFileBytes = int64_t{256} << 20;
+
+// Files beside the weights that decide how the model computes and how its texts become tokens.
+absl::Status AddModelFiles(const std::string& folder, std::vector<ContentInput>& inputs) {
+  constexpr const char* kFiles[] = {
+      "config.json",           "generation_config.json",  "tokenizer.json",     "tokenizer.model",
+      "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"};
+  for (const char* name : kFiles) {
+    const absl::StatusOr<std::string> content =
+        ReadFile(absl::StrCat(folder, "/", name), kMaxModelFileBytes);
+    if (absl::IsNotFound(content.status())) continue;
+    SASQ_RETURN_IF_ERROR(content.status());
+    inputs.push_back({absl::StrCat("model/", name), Sha256Hex(*content)});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> MakeContentKey(const v1::JobSpec& spec, const std::string& folder,
+                                           const JobInputs& inputs) {
+  std::vector<ContentInput> content = {{"weights", inputs.digests.base_weight_sha256()}};
+  SASQ_RETURN_IF_ERROR(AddModelFiles(folder, content));
+  for (const InputDigest& file : inputs.files) content.push_back({file.role, file.sha256});
+  return ContentKey(spec, content, Version());
+}
+
 }  // namespace
 
 absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice device,
@@ -225,6 +252,7 @@ absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice d
   inputs.digests.set_device(absl::StrCat(DeviceKindName(capabilities), " ",
                                          capabilities.kernel_path(), " threads ",
                                          capabilities.thread_count()));
+  SASQ_ASSIGN_OR_RETURN(inputs.content_key, MakeContentKey(spec, folder, inputs));
   return inputs;
 }
 

@@ -52,7 +52,8 @@ struct JobInputs {
   std::vector<NamedTask> tasks;
   std::vector<std::vector<int32_t>> prompts;  // in tokens, as the chat template writes them
   std::vector<std::string> notes;             // for people: how the prompts were written
-  std::vector<InputDigest> files;             // every file that was read
+  std::vector<InputDigest> files;             // every text that was read
+  std::string content_key;                    // what the task computes (content_key.h)
   std::string model_uri;                      // with the commit in the place of a hub's revision
   std::shared_ptr<const TaskFolder> fetched;  // keeps the files of the model
   // Everything that the result depends on.

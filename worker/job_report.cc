@@ -127,6 +127,13 @@ std::vector<GateVerdict> JudgeRows(const v1::JobSpec& spec,
 
 }  // namespace
 
+absl::StatusOr<std::string> MakeScalePackFile(const v1::JobSpec& spec, const JobInputs& inputs,
+                                              const worker::v1::MeasuredRow& measured,
+                                              const QuantizeTaskOptions& options) {
+  return SerializeScalePack(
+      MakePack(spec, inputs, measured, MakeProvenance(spec, inputs, options)));
+}
+
 absl::StatusOr<std::vector<dispatch::v1::ArtifactFile>> MakeArtifactFiles(
     const v1::JobSpec& spec, const JobInputs& inputs, const worker::v1::TaskCheckpoint& state,
     const QuantizeTaskOptions& options) {

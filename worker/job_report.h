@@ -2,6 +2,7 @@
 #ifndef SASQ_WORKER_JOB_REPORT_H_
 #define SASQ_WORKER_JOB_REPORT_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -12,6 +13,11 @@
 #include "worker/quantize_task.h"
 
 namespace sasq {
+
+// A scale pack of `measured`'s sites and prefix, as the file of an artifact.
+absl::StatusOr<std::string> MakeScalePackFile(const v1::JobSpec& spec, const JobInputs& inputs,
+                                              const worker::v1::MeasuredRow& measured,
+                                              const QuantizeTaskOptions& options);
 
 // The artifact's files: with a recipe its scale pack, the report, and the manifest. `state` holds
 // every measured row.

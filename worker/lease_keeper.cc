@@ -74,6 +74,8 @@ absl::Status LeaseKeeper::Beat() {
     options_.report->Confirm();
     if (response->directive() == dispatch::v1::DIRECTIVE_CANCEL) {
       Decide(Verdict::kCancelled, "the coordinator asks for it");
+    } else if (response->directive() == dispatch::v1::DIRECTIVE_DROP) {
+      Decide(Verdict::kLost, "an earlier job has done the same");
     }
     return absl::OkStatus();
   }

@@ -123,6 +123,7 @@ class Attempt {
   void OnScaleStep(const v1::Recipe& recipe, const ScaleTrainer& trainer,
                    const QuantizationRules& initial, double earlier_seconds,
                    const Stopwatch& stopwatch);
+  void ReportScales(const QuantizationRules& rules);
   absl::Status Evaluate(const v1::Recipe& recipe, const PreparedRecipe& prepared, RowBill& bill,
                         worker::v1::MeasuredRow& measured);
   void WriteBill(const PreparedRecipe& prepared, RowBill& bill, v1::ReportRow& row) const;
@@ -181,6 +182,7 @@ absl::Status Attempt::Load() {
                    inputs_.training_tokens.size(), " training tokens, ",
                    inputs_.texts.front().tokens.size(), " evaluation tokens"));
   for (const std::string& note : inputs_.notes) Log(note);
+  observer_.OnContentKey(inputs_.content_key);
   return absl::OkStatus();
 }
 
@@ -293,6 +295,18 @@ void Attempt::OnScaleStep(const v1::Recipe& recipe, const ScaleTrainer& trainer,
   Log(absl::StrFormat("%s: step %d of %d, loss %.4f", recipe.name(), step.step, step_count,
                       step.loss));
   SaveCheckpoint();
+  if (IsMainRecipe(recipe)) ReportScales(trainer.rules());
+}
+
+// A pack whose scales nobody has measured yet. The tokens of a prefix, and what smoothing made of
+// the weights, are known when the row is measured.
+void Attempt::ReportScales(const QuantizationRules& rules) {
+  const v1::Recipe& recipe = spec_.recipe();
+  if (recipe.first_token() == v1::FIRST_TOKEN_PREFIX || recipe.has_smoothing()) return;
+  worker::v1::MeasuredRow so_far;
+  StoreRules(rules, *so_far.mutable_sites());
+  absl::StatusOr<std::string> pack = MakeScalePackFile(spec_, inputs_, so_far, options_);
+  if (pack.ok()) observer_.OnBestScales(*std::move(pack));
 }
 
 absl::Status Attempt::Measure(const v1::Recipe& recipe) {

@@ -60,8 +60,18 @@ void TaskReport::OnCheckpoint(std::string checkpoint) {
     return;
   }
   MutexLock lock(&mutex_);
-  checkpoint_ = std::move(checkpoint);
-  ++checkpoint_version_;
+  checkpoint_.Set(std::move(checkpoint));
+}
+
+void TaskReport::OnBestScales(std::string pack) {
+  if (pack.size() > kMaxCheckpointBytes) return;
+  MutexLock lock(&mutex_);
+  best_scales_.Set(std::move(pack));
+}
+
+void TaskReport::OnContentKey(std::string key) {
+  MutexLock lock(&mutex_);
+  content_key_.Set(std::move(key));
 }
 
 void TaskReport::AppendLogLocked(std::string line) {
@@ -103,8 +113,9 @@ void TaskReport::Fill(dispatch::v1::HeartbeatRequest* request) {
   sent_lines_ = FittingLinesLocked();
   sent_dropped_lines_ = dropped_lines_;
   request->set_log_data(JoinLinesLocked(sent_lines_));
-  request->set_checkpoint(checkpoint_);
-  sent_checkpoint_version_ = checkpoint_version_;
+  request->set_checkpoint(checkpoint_.Send());
+  request->set_best_scales(best_scales_.Send());
+  request->set_content_key(content_key_.Send());
 }
 
 void TaskReport::Confirm() {
@@ -115,7 +126,9 @@ void TaskReport::Confirm() {
     lines_.pop_front();
   }
   dropped_lines_ -= sent_dropped_lines_;
-  if (sent_checkpoint_version_ == checkpoint_version_) checkpoint_.clear();
+  checkpoint_.Confirm();
+  best_scales_.Confirm();
+  content_key_.Confirm();
   sent_rows_ = 0;
   sent_dropped_lines_ = 0;
 }
@@ -132,7 +145,7 @@ std::string TaskReport::NextLog() const {
 
 std::string TaskReport::UnconfirmedCheckpoint() const {
   MutexLock lock(&mutex_);
-  return checkpoint_;
+  return checkpoint_.value;
 }
 
 }  // namespace sasq

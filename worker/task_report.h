@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
@@ -38,6 +39,9 @@ class TaskReport final : public TaskObserver {
   void OnLog(absl::string_view line) override ABSL_LOCKS_EXCLUDED(mutex_);
   // One that is longer than kMaxCheckpointBytes is not kept, and the log says so.
   void OnCheckpoint(std::string checkpoint) override ABSL_LOCKS_EXCLUDED(mutex_);
+  // One that is longer than kMaxCheckpointBytes is dropped.
+  void OnBestScales(std::string pack) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnContentKey(std::string key) override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Adds what is not confirmed yet to a heartbeat. A second call before Confirm adds it again,
   // with what came since.
@@ -53,6 +57,25 @@ class TaskReport final : public TaskObserver {
   std::string UnconfirmedCheckpoint() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // Something of which only the latest value counts.
+  struct Latest {
+    std::string value;
+    int64_t version = 0;
+    int64_t sent_version = 0;  // of the last Fill
+
+    void Set(std::string latest) {
+      value = std::move(latest);
+      ++version;
+    }
+    const std::string& Send() {
+      sent_version = version;
+      return value;
+    }
+    void Confirm() {
+      if (sent_version == version) value.clear();
+    }
+  };
+
   // Adds a line with its newline, and drops the oldest ones where there are too many.
   void AppendLogLocked(std::string line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How many lines from the front fit one message.
@@ -70,14 +93,15 @@ class TaskReport final : public TaskObserver {
   std::deque<std::string> lines_ ABSL_GUARDED_BY(mutex_);  // each with its newline
   size_t line_bytes_ ABSL_GUARDED_BY(mutex_) = 0;          // sum over lines_
   int64_t dropped_lines_ ABSL_GUARDED_BY(mutex_) = 0;      // not told of yet
-  std::string checkpoint_ ABSL_GUARDED_BY(mutex_);         // empty once confirmed
-  int64_t checkpoint_version_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Empty once confirmed.
+  Latest checkpoint_ ABSL_GUARDED_BY(mutex_);
+  Latest best_scales_ ABSL_GUARDED_BY(mutex_);
+  Latest content_key_ ABSL_GUARDED_BY(mutex_);
 
   // What the last Fill took from the fronts.
   size_t sent_rows_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t sent_lines_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t sent_dropped_lines_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t sent_checkpoint_version_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace sasq

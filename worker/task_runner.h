@@ -25,6 +25,10 @@ class TaskObserver {
   virtual void OnLog(absl::string_view line) = 0;
   // Where another attempt could go on from; replaces earlier ones. At most 1 MiB.
   virtual void OnCheckpoint(std::string checkpoint) = 0;
+  // A scale pack with the scales of the latest training step; replaces earlier ones. At most 1 MiB.
+  virtual void OnBestScales(std::string pack) = 0;
+  // What the task computes (quant/reuse/content_key.h), once it is known.
+  virtual void OnContentKey(std::string key) = 0;
 };
 
 // What a task that succeeded leaves.

@@ -69,7 +69,8 @@ class CoordinatorFixture : public testing::Test {
     workers_ = std::make_unique<WorkerRegistry>(kLease);
     keeper_ = std::make_unique<BlobKeeper>(*blobs_, *jobs_, metrics_);
     EXPECT_TRUE(keeper_->RemoveOrphans().ok());
-    const CoordinatorParts parts = {clock_, *jobs_, *keeper_, *workers_, events_, metrics_};
+    const CoordinatorParts parts = {clock_,  *jobs_,   *keeper_,       *workers_,
+                                    events_, metrics_, AllowedRoots(), limits_};
     coordinator_ = std::make_unique<Coordinator>(parts);
     leases_ =
         std::make_unique<LeaseManager>(parts, LeaseManager::Options{.lease_duration = kLease});
@@ -145,6 +146,7 @@ class CoordinatorFixture : public testing::Test {
   MetricRegistry registry_;
   ServerMetrics metrics_{registry_};
   RecordedEvents events_;
+  CoordinatorLimits limits_;  // of the next Start
   std::unique_ptr<SqliteJobStore> jobs_;
   std::unique_ptr<FolderBlobStore> blobs_;
   std::unique_ptr<WorkerRegistry> workers_;

@@ -13,6 +13,8 @@ const std::map<std::pair<v1::JobState, JobEvent>, v1::JobState>& Ways() {
   static const auto& ways = *new std::map<std::pair<v1::JobState, JobEvent>, v1::JobState>{
       {{v1::JOB_STATE_QUEUED, JobEvent::kLeased}, v1::JOB_STATE_RUNNING},
       {{v1::JOB_STATE_QUEUED, JobEvent::kCancelRequested}, v1::JOB_STATE_CANCELLED},
+      {{v1::JOB_STATE_QUEUED, JobEvent::kSucceeded}, v1::JOB_STATE_SUCCEEDED},
+      {{v1::JOB_STATE_QUEUED, JobEvent::kFailed}, v1::JOB_STATE_FAILED},
       {{v1::JOB_STATE_RUNNING, JobEvent::kSucceeded}, v1::JOB_STATE_SUCCEEDED},
       {{v1::JOB_STATE_RUNNING, JobEvent::kFailed}, v1::JOB_STATE_FAILED},
       {{v1::JOB_STATE_RUNNING, JobEvent::kAttemptLost}, v1::JOB_STATE_QUEUED},

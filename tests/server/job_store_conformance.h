@@ -32,6 +32,9 @@ class JobStoreConformance : public testing::TestWithParam<JobStoreFactory> {
  protected:
   JobStoreConformance() : store_(GetParam()(folder_.path())) {}
 
+  static constexpr absl::Time kNow = absl::FromUnixSeconds(2'000);
+  static constexpr LeaseOffer kCpu = {.device_kind = v1::DEVICE_KIND_CPU, .now = kNow};
+
   static JobChange NewJob(const std::string& request_id = "", const std::string& fingerprint = "f",
                           v1::DeviceKind device_kind = v1::DEVICE_KIND_UNSPECIFIED) {
     JobChange change;
@@ -42,13 +45,14 @@ class JobStoreConformance : public testing::TestWithParam<JobStoreFactory> {
     job.set_name(JobName(NewUid()));
     *job.mutable_spec() = MinimalSpec();
     job.mutable_spec()->set_device_kind(device_kind);
+    change.record.device_kinds = DeviceKindBits(device_kind);
     job.set_state(v1::JOB_STATE_QUEUED);
     job.set_sequence(1);
     return change;
   }
 
   std::string Insert(const JobChange& change) {
-    const absl::StatusOr<JobRecord> record = store_->Insert(change);
+    const absl::StatusOr<JobRecord> record = store_->Insert(change, 0);
     EXPECT_TRUE(record.ok()) << record.status();
     return record.ok() ? JobId(record->job) : "";
   }
@@ -60,6 +64,21 @@ class JobStoreConformance : public testing::TestWithParam<JobStoreFactory> {
     change.record.lease_instance = "instance";
     change.record.lease_expire_time = expiry;
     return absl::OkStatus();
+  }
+
+  static JobChange OfTenant(const std::string& tenant) {
+    JobChange change = NewJob();
+    change.record.job.set_tenant(tenant);
+    return change;
+  }
+
+  // The job that the offer gets, or `none`.
+  std::string LeasedId(const LeaseOffer& offer) {
+    const auto leased = store_->LeaseNext(offer, [](JobChange& change) {
+      return Lease(change, "worker", absl::FromUnixSeconds(5'000));
+    });
+    EXPECT_TRUE(leased.ok()) << leased.status();
+    return leased.ok() && leased->has_value() ? JobId((*leased)->record.job) : "none";
   }
 
   TempFolder folder_;
@@ -77,6 +96,8 @@ TEST_P(JobStoreConformance, KeepsEveryFieldOverAReopen) {
                              c.record.log_truncated = true;
                              c.record.completed_token = "done";
                              c.record.queue_time = absl::FromUnixMicros(1'234'567);
+                             c.record.attempt_expire_time = absl::FromUnixMicros(8'000'001);
+                             c.record.device_kinds = 4;
                              return Lease(c, "worker", absl::FromUnixMicros(7'654'321));
                            })
                   .ok());
@@ -93,6 +114,8 @@ TEST_P(JobStoreConformance, KeepsEveryFieldOverAReopen) {
   EXPECT_EQ(record->lease_instance, "instance");
   EXPECT_TRUE(record->lease_confirmed);
   EXPECT_EQ(record->lease_expire_time, absl::FromUnixMicros(7'654'321));
+  EXPECT_EQ(record->attempt_expire_time, absl::FromUnixMicros(8'000'001));
+  EXPECT_EQ(record->device_kinds, 4u);
   EXPECT_EQ(record->completed_token, "done");
   EXPECT_EQ(record->job.state(), v1::JOB_STATE_RUNNING);
   EXPECT_EQ(record->job.spec().model().uri(), "file:/nowhere/model");
@@ -103,7 +126,7 @@ TEST_P(JobStoreConformance, SameRequestIdAndSpecGivesTheFirstJob) {
   const JobChange first = NewJob("request", "same");
   const std::string id = Insert(first);
   EXPECT_EQ(Insert(NewJob("request", "same")), id);
-  const absl::Status reused = store_->Insert(NewJob("request", "other")).status();
+  const absl::Status reused = store_->Insert(NewJob("request", "other"), 0).status();
   EXPECT_TRUE(absl::IsAlreadyExists(reused)) << reused;
   EXPECT_EQ(ReasonOf(reused), "REQUEST_ID_REUSED");
   EXPECT_NE(Insert(NewJob("", "same")), Insert(NewJob("", "same")));
@@ -142,7 +165,7 @@ TEST_P(JobStoreConformance, ListsNewestFirstByStateInPages) {
   std::vector<std::string> ids;
   for (int i = 0; i < 5; ++i) ids.push_back(Insert(NewJob()));
   ASSERT_TRUE(store_
-                  ->LeaseNext(v1::DEVICE_KIND_CPU,
+                  ->LeaseNext(kCpu,
                               [](JobChange& change) {
                                 return Lease(change, "worker", absl::FromUnixSeconds(5));
                               })
@@ -154,11 +177,11 @@ TEST_P(JobStoreConformance, ListsNewestFirstByStateInPages) {
   };
   const std::vector<JobRecord> all = *store_->List({}, 0, 10);
   EXPECT_THAT(names(all), testing::ElementsAre(ids[4], ids[3], ids[2], ids[1], ids[0]));
-  const std::vector<JobRecord> queued = *store_->List({v1::JOB_STATE_QUEUED}, 0, 2);
+  const std::vector<JobRecord> queued = *store_->List({{v1::JOB_STATE_QUEUED}, {}}, 0, 2);
   EXPECT_THAT(names(queued), testing::ElementsAre(ids[4], ids[3]));
-  EXPECT_THAT(names(*store_->List({v1::JOB_STATE_QUEUED}, queued.back().position, 10)),
+  EXPECT_THAT(names(*store_->List({{v1::JOB_STATE_QUEUED}, {}}, queued.back().position, 10)),
               testing::ElementsAre(ids[2], ids[1]));
-  EXPECT_THAT(names(*store_->List({v1::JOB_STATE_RUNNING, v1::JOB_STATE_FAILED}, 0, 10)),
+  EXPECT_THAT(names(*store_->List({{v1::JOB_STATE_RUNNING, v1::JOB_STATE_FAILED}, {}}, 0, 10)),
               testing::ElementsAre(ids[0]));
 }
 
@@ -168,7 +191,8 @@ TEST_P(JobStoreConformance, LeasesTheOldestJobForTheDevice) {
   const std::string cpu = Insert(NewJob("", "f", v1::DEVICE_KIND_CPU));
   const auto lease = [this](v1::DeviceKind kind) -> std::string {
     const auto leased = store_->LeaseNext(
-        kind, [](JobChange& change) { return Lease(change, "worker", absl::FromUnixSeconds(5)); });
+        {.device_kind = kind, .now = kNow},
+        [](JobChange& change) { return Lease(change, "worker", absl::FromUnixSeconds(5)); });
     EXPECT_TRUE(leased.ok()) << leased.status();
     return leased->has_value() ? JobId((*leased)->record.job) : "none";
   };
@@ -176,6 +200,183 @@ TEST_P(JobStoreConformance, LeasesTheOldestJobForTheDevice) {
   EXPECT_EQ(lease(v1::DEVICE_KIND_CPU), cpu);
   EXPECT_EQ(lease(v1::DEVICE_KIND_CPU), "none");
   EXPECT_EQ(lease(v1::DEVICE_KIND_CUDA), cuda);
+}
+
+TEST_P(JobStoreConformance, LeasesByPriorityAndAge) {
+  const auto insert = [this](int priority, int64_t create_seconds) {
+    JobChange job = NewJob();
+    job.record.job.mutable_spec()->set_priority(priority);
+    job.record.job.mutable_create_time()->set_seconds(create_seconds);
+    return Insert(job);
+  };
+  const std::string low = insert(100, 1'000);
+  const std::string normal = insert(102, 1'119);
+  const std::string low_too = insert(100, 1'000);
+  const std::string old = insert(100, 998);
+  const std::string urgent = insert(1000, 1'500);
+  // A point is worth a minute: 102 from second 1119 on counts as 100 from 999 on.
+  EXPECT_EQ(LeasedId(kCpu), urgent);
+  EXPECT_EQ(LeasedId(kCpu), old);
+  EXPECT_EQ(LeasedId(kCpu), normal);
+  EXPECT_EQ(LeasedId(kCpu), low);
+  EXPECT_EQ(LeasedId(kCpu), low_too);
+  EXPECT_EQ(LeasedId(kCpu), "none");
+}
+
+TEST_P(JobStoreConformance, PassesOverJobsThatTheWorkerMayNotHave) {
+  JobChange large = NewJob();
+  large.record.job.mutable_spec()->set_min_worker_memory_bytes(100);
+  JobChange pausing = NewJob();
+  pausing.record.job.mutable_ready_time()->set_seconds(2'001);
+  const std::string large_id = Insert(large);
+  const std::string pausing_id = Insert(pausing);
+  EXPECT_EQ(LeasedId(kCpu), "none");
+  EXPECT_EQ(LeasedId({.device_kind = v1::DEVICE_KIND_CPU, .memory_bytes = 99, .now = kNow}),
+            "none");
+  EXPECT_EQ(LeasedId({.device_kind = v1::DEVICE_KIND_CPU, .memory_bytes = 100, .now = kNow}),
+            large_id);
+  EXPECT_EQ(LeasedId({.device_kind = v1::DEVICE_KIND_CPU, .now = kNow + absl::Seconds(1)}),
+            pausing_id);
+}
+
+TEST_P(JobStoreConformance, DeviceKindsOfAJobCanShrink) {
+  const std::string id = Insert(NewJob());
+  ASSERT_TRUE(store_
+                  ->Update(id,
+                           [](JobChange& change) {
+                             change.record.device_kinds &= ~DeviceKindBits(v1::DEVICE_KIND_CPU);
+                             return absl::OkStatus();
+                           })
+                  .ok());
+  EXPECT_EQ(LeasedId(kCpu), "none");
+  EXPECT_EQ(LeasedId({.device_kind = v1::DEVICE_KIND_CUDA, .now = kNow}), id);
+}
+
+TEST_P(JobStoreConformance, TenantsHaveLimitsAndListsOfTheirOwn) {
+  std::vector<std::string> of_a;
+  for (int i = 0; i < 3; ++i) of_a.push_back(Insert(OfTenant("a")));
+  const std::string of_b = Insert(OfTenant("b"));
+  const absl::Status full = store_->Insert(OfTenant("a"), 3).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_EQ(ReasonOf(full), "TENANT_QUEUE_FULL");
+  EXPECT_TRUE(store_->Insert(OfTenant("a"), 4).ok());
+  EXPECT_TRUE(store_->Insert(OfTenant("c"), 1).ok());
+
+  LeaseOffer two_each = kCpu;
+  two_each.max_running_per_tenant = 2;
+  EXPECT_EQ(LeasedId(two_each), of_a[0]);
+  EXPECT_EQ(LeasedId(two_each), of_a[1]);
+  EXPECT_EQ(LeasedId(two_each), of_b);
+  EXPECT_NE(LeasedId(two_each), "none") << "of c";
+  EXPECT_EQ(LeasedId(two_each), "none") << "a runs two";
+  EXPECT_EQ(LeasedId(kCpu), of_a[2]);
+
+  EXPECT_EQ(store_->List({.states = {}, .tenant = "a"}, 0, 10)->size(), 4u);
+  EXPECT_EQ(store_->List({.states = {v1::JOB_STATE_QUEUED}, .tenant = "b"}, 0, 10)->size(), 0u);
+  EXPECT_EQ(store_->List({}, 0, 10)->size(), 6u);
+}
+
+TEST_P(JobStoreConformance, RequestIdsAreThoseOfATenant) {
+  const auto of = [](const std::string& tenant, const std::string& fingerprint) {
+    JobChange change = NewJob("request", fingerprint);
+    change.record.job.set_tenant(tenant);
+    return change;
+  };
+  const std::string of_a = Insert(of("a", "1"));
+  EXPECT_NE(Insert(of("b", "2")), of_a);
+  EXPECT_EQ(Insert(of("a", "1")), of_a);
+  EXPECT_EQ(store_->Get(of_a)->request_id, "request");
+}
+
+TEST_P(JobStoreConformance, BestScalesAreReplacedAndDeleted) {
+  const std::string id = Insert(NewJob());
+  EXPECT_EQ(*store_->GetBestScales(id), "");
+  EXPECT_EQ(ReasonOf(store_->GetBestScales(NewUid()).status()), "JOB_NOT_FOUND");
+  for (const std::string scales : {"one", "two", ""}) {
+    ASSERT_TRUE(store_
+                    ->Update(id,
+                             [&scales](JobChange& change) {
+                               change.best_scales = scales;
+                               return absl::OkStatus();
+                             })
+                    .ok());
+    EXPECT_EQ(*store_->GetBestScales(id), scales);
+  }
+}
+
+TEST_P(JobStoreConformance, FindsTheNewestArtifactWithAContentKey) {
+  const auto insert = [this](const std::string& tenant, bool has_artifact) {
+    JobChange change = OfTenant(tenant);
+    change.content_keys = {"key", "another"};
+    if (has_artifact) change.artifact.emplace().set_job(change.record.job.name());
+    return Insert(change);
+  };
+  const auto found = [this](const std::string& tenant, const std::string& key) -> std::string {
+    const auto record = store_->FindByContentKey(tenant, key);
+    EXPECT_TRUE(record.ok()) << record.status();
+    return record->has_value() ? JobId((*record)->job) : "none";
+  };
+  insert("a", false);
+  EXPECT_EQ(found("a", "key"), "none");
+  insert("a", true);
+  const std::string newest = insert("a", true);
+  insert("b", true);
+  insert("a", false);
+  EXPECT_EQ(found("a", "key"), newest);
+  EXPECT_EQ(found("a", "another"), newest);
+  EXPECT_EQ(found("a", "unknown"), "none");
+  EXPECT_EQ(found("c", "key"), "none");
+}
+
+TEST_P(JobStoreConformance, FindsJobsThatEndedLongAgo) {
+  const auto insert = [this](v1::JobState state, int64_t end_seconds) {
+    JobChange change = NewJob();
+    change.record.job.set_state(state);
+    change.record.job.mutable_end_time()->set_seconds(end_seconds);
+    return Insert(change);
+  };
+  const std::string late = insert(v1::JOB_STATE_SUCCEEDED, 20);
+  const std::string early = insert(v1::JOB_STATE_SUCCEEDED, 10);
+  insert(v1::JOB_STATE_FAILED, 5);
+  Insert(NewJob());
+  const auto ended = [this](int64_t seconds, int limit) {
+    return *store_->EndedBefore(v1::JOB_STATE_SUCCEEDED, absl::FromUnixSeconds(seconds), limit);
+  };
+  EXPECT_THAT(ended(10, 10), testing::IsEmpty());
+  EXPECT_THAT(ended(11, 10), testing::ElementsAre(early));
+  EXPECT_THAT(ended(100, 10), testing::ElementsAre(early, late));
+  EXPECT_THAT(ended(100, 1), testing::ElementsAre(early));
+  EXPECT_THAT(*store_->EndedBefore(v1::JOB_STATE_SUCCEEDED, absl::InfinitePast(), 10),
+              testing::IsEmpty());
+}
+
+TEST_P(JobStoreConformance, WritesOfManyThreadsSucceedOrFailOneByOne) {
+  constexpr int kThreads = 8;
+  constexpr int kWrites = 25;
+  std::atomic<int> refused = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kWrites; ++i) {
+        const std::string id = Insert(NewJob(absl::StrCat("request ", t, " ", i)));
+        const absl::Status status = store_
+                                        ->Update(id,
+                                                 [](JobChange& change) {
+                                                   change.log = "lost\n";
+                                                   return absl::AbortedError("no");
+                                                 })
+                                        .status();
+        if (absl::IsAborted(status)) ++refused;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(refused.load(), kThreads * kWrites);
+  EXPECT_EQ(store_->Stats()->count_by_state.at(v1::JOB_STATE_QUEUED), kThreads * kWrites);
+  const std::vector<JobRecord> all = *store_->List({}, 0, kThreads * kWrites);
+  for (const JobRecord& record : all) {
+    EXPECT_EQ(record.log_size_bytes, 0);
+  }
 }
 
 TEST_P(JobStoreConformance, TwoCallersNeverLeaseTheSameJob) {
@@ -187,7 +388,7 @@ TEST_P(JobStoreConformance, TwoCallersNeverLeaseTheSameJob) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       while (true) {
-        const auto leased = store_->LeaseNext(v1::DEVICE_KIND_CPU, [](JobChange& change) {
+        const auto leased = store_->LeaseNext(kCpu, [](JobChange& change) {
           return Lease(change, "worker", absl::FromUnixSeconds(5));
         });
         if (!leased.ok() || !leased->has_value()) return;
@@ -227,7 +428,7 @@ TEST_P(JobStoreConformance, FindsLeasesByHolderAndByExpiry) {
   const std::string id = Insert(NewJob());
   EXPECT_FALSE(store_->FindLease("worker", "instance")->has_value());
   ASSERT_TRUE(store_
-                  ->LeaseNext(v1::DEVICE_KIND_CPU,
+                  ->LeaseNext(kCpu,
                               [](JobChange& change) {
                                 change.checkpoint = "checkpoint";
                                 return Lease(change, "worker", absl::FromUnixSeconds(50));
@@ -257,8 +458,7 @@ TEST_P(JobStoreConformance, CheckpointIsReplacedHandedOnAndDeleted) {
                     .ok());
   };
   const auto lease = [&] {
-    const auto leased =
-        store_->LeaseNext(v1::DEVICE_KIND_CPU, [](JobChange&) { return absl::OkStatus(); });
+    const auto leased = store_->LeaseNext(kCpu, [](JobChange&) { return absl::OkStatus(); });
     return (*leased)->checkpoint;
   };
   EXPECT_EQ(lease(), "");
@@ -359,6 +559,132 @@ TEST_P(JobStoreConformance, SpecsAndUploadsReferToBlobs) {
   EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(200)), testing::ElementsAre(text));
   EXPECT_FALSE(*store_->IsBlobReferenced(text));
   EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(201)), testing::ElementsAre(model));
+}
+
+TEST_P(JobStoreConformance, HoldersReferToBlobsUntilTheyLetGo) {
+  const std::string first = Sha256Hex("first");
+  const std::string second = Sha256Hex("second");
+  const std::string holder = NewUid();
+  ASSERT_TRUE(store_->HoldBlobs(holder, {first, second, first}, absl::FromUnixSeconds(100)).ok());
+  ASSERT_TRUE(store_->HoldBlobs(NewUid(), {second}, absl::FromUnixSeconds(100)).ok());
+  ASSERT_TRUE(store_->HoldBlobs(NewUid(), {}, absl::FromUnixSeconds(100)).ok());
+  EXPECT_TRUE(*store_->IsBlobReferenced(first));
+  EXPECT_FALSE(*store_->BeginBlobRemoval(first, kNow));
+  ASSERT_TRUE(store_->ReleaseBlobs(holder).ok());
+  EXPECT_FALSE(*store_->IsBlobReferenced(first));
+  EXPECT_TRUE(*store_->IsBlobReferenced(second)) << "another has it";
+  // Of a holder that died.
+  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(101)), testing::ElementsAre(second));
+  EXPECT_FALSE(*store_->IsBlobReferenced(second));
+}
+
+TEST_P(JobStoreConformance, HoldersAndUploadsOfOneBlobAreApart) {
+  const std::string blob = Sha256Hex("blob");
+  const std::string holder = NewUid();
+  ASSERT_TRUE(store_->NoteUploads({blob}, absl::FromUnixSeconds(100)).ok());
+  ASSERT_TRUE(store_->HoldBlobs(holder, {blob}, absl::FromUnixSeconds(200)).ok());
+  ASSERT_TRUE(store_->ReleaseBlobs(holder).ok());
+  EXPECT_TRUE(*store_->IsBlobReferenced(blob));
+  ASSERT_TRUE(store_->ReleaseBlobs("").ok());
+  EXPECT_TRUE(*store_->IsBlobReferenced(blob));
+}
+
+TEST_P(JobStoreConformance, ABlobThatIsBeingRemovedGetsNoReferences) {
+  const std::string blob = Sha256Hex("blob");
+  const std::string other = Sha256Hex("other");
+  EXPECT_TRUE(*store_->BeginBlobRemoval(blob, kNow));
+  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, kNow)) << "one at a time";
+  const absl::Status errors[] = {store_->NoteUploads({other, blob}, kNow),
+                                 store_->HoldBlobs(NewUid(), {other, blob}, kNow)};
+  for (const absl::Status& error : errors) {
+    EXPECT_TRUE(absl::IsUnavailable(error)) << error;
+    EXPECT_EQ(ReasonOf(error), "BLOB_IN_REMOVAL");
+  }
+  EXPECT_FALSE(*store_->IsBlobReferenced(other)) << "nothing is noted";
+  ASSERT_TRUE(store_->EndBlobRemoval(blob).ok());
+  ASSERT_TRUE(store_->EndBlobRemoval(blob).ok());
+  EXPECT_TRUE(store_->NoteUploads({blob}, kNow).ok());
+  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, kNow));
+}
+
+TEST_P(JobStoreConformance, ARemovalThatDiedIsTakenOver) {
+  const std::string blob = Sha256Hex("blob");
+  const absl::Time later = kNow + JobStore::kBlobRemovalTimeout;
+  ASSERT_TRUE(*store_->BeginBlobRemoval(blob, kNow));
+  EXPECT_THAT(*store_->StaleBlobRemovals(later - absl::Seconds(1)), testing::IsEmpty());
+  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, later - absl::Seconds(1)));
+  EXPECT_THAT(*store_->StaleBlobRemovals(later), testing::ElementsAre(blob));
+  EXPECT_TRUE(*store_->BeginBlobRemoval(blob, later));
+  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, later));
+  EXPECT_THAT(*store_->StaleBlobRemovals(later), testing::IsEmpty());
+}
+
+// Whatever the order, a blob that somebody got hold of is not removed by anyone.
+TEST_P(JobStoreConformance, HoldingAndRemovingExcludeEachOther) {
+  constexpr int kRounds = 30;
+  std::atomic<int> both = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string blob = Sha256Hex(absl::StrCat("blob ", round));
+    std::atomic<bool> held = false;
+    std::atomic<bool> removed = false;
+    std::thread holder([&] { held.store(store_->HoldBlobs(NewUid(), {blob}, kNow).ok()); });
+    std::thread remover([&] { removed.store(*store_->BeginBlobRemoval(blob, kNow)); });
+    holder.join();
+    remover.join();
+    if (held.load() && removed.load()) ++both;
+    EXPECT_TRUE(held.load() || removed.load());
+  }
+  EXPECT_EQ(both.load(), 0);
+}
+
+TEST_P(JobStoreConformance, CallsWithOneRequestIdAtOnceMakeOneJob) {
+  constexpr int kCallers = 6;
+  Mutex mutex;
+  std::set<std::string> ids;
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < kCallers; ++caller) {
+    callers.emplace_back([&] {
+      const std::string id = Insert(NewJob("request", "same"));
+      MutexLock lock(&mutex);
+      ids.insert(id);
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(ids.size(), 1u);
+  EXPECT_EQ(store_->List({}, 0, 10)->size(), 1u);
+}
+
+TEST_P(JobStoreConformance, KeepsBytesOfEveryValue) {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  JobChange job = NewJob("r\u00e9quest '\"\\ \xe2\x82\xac");
+  job.log = bytes;
+  job.checkpoint = bytes;
+  job.best_scales = bytes + bytes;
+  const std::string id = Insert(job);
+  store_.reset();
+  store_ = GetParam()(folder_.path());
+  EXPECT_EQ(store_->ReadLog(id, 0, 1000)->data, bytes);
+  EXPECT_EQ(*store_->GetBestScales(id), bytes + bytes);
+  EXPECT_EQ(store_->Get(id)->request_id, job.record.request_id);
+  const auto leased = store_->LeaseNext(kCpu, [](JobChange&) { return absl::OkStatus(); });
+  ASSERT_TRUE(leased.ok() && leased->has_value());
+  EXPECT_EQ((*leased)->checkpoint, bytes);
+}
+
+TEST_P(JobStoreConformance, AnErrorInALeaseLeavesTheJobToOthers) {
+  const std::string id = Insert(NewJob());
+  const absl::Status refused = store_
+                                   ->LeaseNext(kCpu,
+                                               [](JobChange& change) {
+                                                 change.log = "lost\n";
+                                                 change.record.job.set_state(v1::JOB_STATE_RUNNING);
+                                                 return absl::AbortedError("no");
+                                               })
+                                   .status();
+  EXPECT_TRUE(absl::IsAborted(refused)) << refused;
+  EXPECT_EQ(store_->ReadLog(id, 0, 100)->log_size_bytes, 0);
+  EXPECT_EQ(LeasedId(kCpu), id);
 }
 
 TEST_P(JobStoreConformance, StatsCountStatesAndFindTheOldest) {

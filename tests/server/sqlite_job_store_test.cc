@@ -56,12 +56,12 @@ TEST_F(SqliteTest, SaysThatAnotherProcessHoldsTheLock) {
   ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE").ok());
   JobChange change;
   change.record.job.set_name(JobName(NewUid()));
-  const absl::Status status = (*store)->Insert(change).status();
+  const absl::Status status = (*store)->Insert(change, 0).status();
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_EQ(ReasonOf(status), "STORE_UNAVAILABLE");
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("another process"));
   ASSERT_TRUE(other->Execute("ROLLBACK").ok());
-  EXPECT_TRUE((*store)->Insert(change).ok());
+  EXPECT_TRUE((*store)->Insert(change, 0).ok());
 }
 
 TEST_F(SqliteTest, AFullDiskIsResourceExhaustedAndLosesNothing) {

@@ -34,8 +34,10 @@ class TempFolder {
   const std::string path_;
 };
 
+// Without a pause between attempts.
 inline v1::JobSpec MinimalSpec() {
   v1::JobSpec spec;
+  spec.mutable_retry()->mutable_initial_backoff();
   spec.mutable_model()->set_uri("file:/nowhere/model");
   spec.mutable_training_text()->set_uri("file:/nowhere/train.txt");
   spec.mutable_evaluation_text()->set_uri("file:/nowhere/test.txt");

@@ -252,6 +252,17 @@ std::vector<WrongSpec> WrongSpecs() {
        }},
       {"spec.max_attempts", [](auto& s) { s.set_max_attempts(11); }},
       {"spec.max_attempts", [](auto& s) { s.set_max_attempts(-1); }},
+      {"spec.priority", [](auto& s) { s.set_priority(1001); }},
+      {"spec.priority", [](auto& s) { s.set_priority(-1); }},
+      {"spec.retry.initial_backoff",
+       [](auto& s) { s.mutable_retry()->mutable_initial_backoff()->set_seconds(-1); }},
+      {"spec.retry.max_backoff",
+       [](auto& s) {
+         s.mutable_retry()->mutable_initial_backoff()->set_seconds(9);
+         s.mutable_retry()->mutable_max_backoff()->set_seconds(8);
+       }},
+      {"spec.attempt_timeout", [](auto& s) { s.mutable_attempt_timeout()->set_nanos(1); }},
+      {"spec.min_worker_memory_bytes", [](auto& s) { s.set_min_worker_memory_bytes(-1); }},
       {"spec.device_kind", [](auto& s) { s.set_device_kind(static_cast<v1::DeviceKind>(9)); }},
       {"spec.seed", [](auto& s) { s.set_seed(-1); }},
   };

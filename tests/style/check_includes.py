@@ -16,8 +16,8 @@ DOMAIN = [*FORMATS, "quant/artifact", "proto", "kernels"]
 ENGINE = [*DOMAIN, "quant/text", "quant/ops"]
 MAY_INCLUDE = {
     "client": [*FORMATS, "quant/artifact", "quant/export", "quant/gates", "quant/source", "proto"],
-    "server": [*FORMATS, "quant/artifact", "quant/gates", "quant/source", "proto", "kernels"],
-    "worker": [*ENGINE, "quant/gates", "quant/source", "quant/model", "quant/eval", "quant/train", "quant/methods"],
+    "server": [*FORMATS, "quant/artifact", "quant/gates", "quant/reuse", "quant/source", "proto", "kernels"],
+    "worker": [*ENGINE, "quant/gates", "quant/reuse", "quant/source", "quant/model", "quant/eval", "quant/train", "quant/methods"],
     "quant/methods": [*ENGINE, "quant/model", "quant/eval", "quant/train"],
     "quant/train": [*ENGINE, "quant/model"],
     "quant/eval": [*ENGINE, "quant/model"],
@@ -26,6 +26,7 @@ MAY_INCLUDE = {
     "quant/text": DOMAIN,
     "quant/export": DOMAIN,
     "quant/gates": ["common", "proto"],
+    "quant/reuse": ["common", "proto"],
     "quant/artifact": FORMATS,
     "quant/source": FORMATS,
     "quant/format": ["common"],
