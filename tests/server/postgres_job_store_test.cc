@@ -4,7 +4,9 @@
 
 #include "absl/strings/match.h"
 #include "server/postgres_schema.h"
+#include "tests/server/job_store_blob_conformance.h"
 #include "tests/server/job_store_conformance.h"
+#include "tests/server/job_store_thread_conformance.h"
 #include "tests/server/postgres_server.h"
 
 namespace sasq {
