@@ -197,6 +197,8 @@ void AddSpec(CLI::App* command, SpecArguments* spec, const std::string& names = 
       ->take_all()
       ->allow_extra_args(false);
   AddGates(command, &spec->gates, "The job fails unless its recipe is so good; may be repeated");
+  command->add_flag("--no-cache", spec->no_cache,
+                    "Compute it even if an earlier job has done the same");
   command->add_flag("--upload", spec->upload,
                     "Upload the local model and texts: the workers need not see them");
   command->footer(kSpecFooter);
@@ -366,6 +368,10 @@ void AddOtherCommands(CommandTable* table) {
             ->type_name("NAME")
             ->allow_extra_args(false);
         app->add_flag("--force", options->force, "Replace files that have other content");
+        app->add_flag("--so-far", options->so_far,
+                      "The scales of a job that is still in training, as scales.safetensors; "
+                      "nobody has measured them yet")
+            ->excludes("--file");
       });
   AddExport(table);
   table->Add<WorkersOptions>("workers", "List the workers", [](CLI::App*, WorkersOptions*) {});

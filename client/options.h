@@ -95,6 +95,7 @@ struct DownloadOptions {
   std::string folder = ".";
   std::vector<std::string> files;  // empty: all
   bool force = false;
+  bool so_far = false;  // the scales of a job that is in training
 };
 struct ExportCommandOptions {
   std::string source;  // a scale pack, a folder with one, or a job

@@ -189,6 +189,15 @@ absl::StatusOr<v1::Artifact> ServiceClient::GetArtifact(const std::string& name)
   return std::move(*response.mutable_artifact());
 }
 
+absl::StatusOr<std::string> ServiceClient::GetBestScales(const std::string& job) {
+  v1::GetBestScalesRequest request;
+  request.set_job(job);
+  SASQ_ASSIGN_OR_RETURN(v1::GetBestScalesResponse response,
+                        Ask(*this, options_.call_timeout, impl_->artifacts,
+                            &v1::ArtifactService::Stub::GetBestScales, request));
+  return std::move(*response.mutable_scales());
+}
+
 absl::StatusOr<v1::FindMissingBlobsResponse> ServiceClient::FindMissingBlobs(
     const v1::FindMissingBlobsRequest& request) {
   return Ask(*this, options_.call_timeout, impl_->artifacts,

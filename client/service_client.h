@@ -43,6 +43,9 @@ class ServiceClient {
   // `name`: of an artifact or of a job.
   absl::StatusOr<v1::Artifact> GetArtifact(const std::string& name);
 
+  // The scale pack of a job that is in training.
+  absl::StatusOr<std::string> GetBestScales(const std::string& job);
+
   // Those of the blobs that the service lacks.
   absl::StatusOr<v1::FindMissingBlobsResponse> FindMissingBlobs(
       const v1::FindMissingBlobsRequest& request);

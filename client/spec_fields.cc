@@ -11,9 +11,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "client/enum_names.h"
 #include "client/nearest_name.h"
 #include "common/status_macros.h"
+#include "google/protobuf/duration.pb.h"
 
 namespace sasq {
 namespace {
@@ -30,6 +32,9 @@ bool MayBeZero(const FieldDescriptor& field) {
   return field.name() == "max_float_flops" || field.name() == "max_dynamic_flops" ||
          field.name() == "percentile";
 }
+
+// The longest google.protobuf.Duration.
+constexpr absl::Duration kMaxDuration = absl::Seconds(315'576'000'000);
 
 template <typename Int>
 absl::StatusOr<Int> ParseInt(absl::string_view text) {
@@ -63,7 +68,24 @@ std::string ResolveUri(const std::filesystem::path& base_folder, const std::stri
   return absl::StrCat(scheme, path);
 }
 
+absl::StatusOr<google::protobuf::Duration> ParseDuration(absl::string_view text) {
+  absl::Duration duration;
+  if (!absl::ParseDuration(text, &duration) || absl::AbsDuration(duration) > kMaxDuration) {
+    return Wanted(text, "a time with its unit, such as 90s, 10m or 2h30m");
+  }
+  const timespec spec = absl::ToTimespec(duration);
+  google::protobuf::Duration value;
+  value.set_seconds(spec.tv_sec);
+  value.set_nanos(static_cast<int32_t>(spec.tv_nsec));
+  return value;
+}
+
 }  // namespace
+
+bool IsDuration(const FieldDescriptor& field) {
+  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+         field.message_type() == google::protobuf::Duration::descriptor();
+}
 
 absl::Status SetScalarField(google::protobuf::Message* message, const FieldDescriptor* field,
                             absl::string_view text) {
@@ -104,6 +126,13 @@ absl::Status SetScalarField(google::protobuf::Message* message, const FieldDescr
       reflection->SetEnumValue(message, field, value);
       return absl::OkStatus();
     }
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      if (IsDuration(*field)) {
+        SASQ_ASSIGN_OR_RETURN(const google::protobuf::Duration value, ParseDuration(text));
+        reflection->MutableMessage(message, field)->CopyFrom(value);
+        return absl::OkStatus();
+      }
+      [[fallthrough]];
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("has the type ", field->cpp_type_name(), ", which this program cannot set"));

@@ -12,9 +12,13 @@
 
 namespace sasq {
 
-// Sets a field that is neither a message nor repeated. INVALID_ARGUMENT says what is wrong with the
-// text and what was wanted, without the field's name: `is "x", want a whole number`. A zero that
-// the service would take for "not said" is refused; other ranges are left to the service.
+// Whether a field is a google.protobuf.Duration, which is written as one word: `90s` or `2h30m`.
+bool IsDuration(const google::protobuf::FieldDescriptor& field);
+
+// Sets a field that is neither repeated nor a message other than a Duration. INVALID_ARGUMENT says
+// what is wrong with the text and what was wanted, without the field's name: `is "x", want a whole
+// number`. A zero that the service would take for "not said" is refused; other ranges are left to
+// the service.
 absl::Status SetScalarField(google::protobuf::Message* message,
                             const google::protobuf::FieldDescriptor* field, absl::string_view text);
 

@@ -65,7 +65,7 @@ class SpecReader {
       Report(key, path, "has no value; give one or remove the line");
     } else if (field->is_repeated()) {
       ReadList(node, path, field, message);
-    } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+    } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(*field)) {
       ReadMessage(node, path, message->GetReflection()->MutableMessage(message, field));
     } else if (!node.IsScalar()) {
       Report(node, path, "is a list or a mapping, want a single value");

@@ -119,6 +119,7 @@ absl::StatusOr<v1::JobSpec> BuildSpec(const SpecArguments& arguments) {
         ReadNamedTexts("--task", arguments.tasks, problems);
   }
   SetGates(arguments.gates, spec, problems);
+  if (arguments.no_cache) spec.set_no_cache(true);
   if (arguments.compare) spec.set_kind(v1::JOB_KIND_COMPARE);
   // Options without a method mean the default one, which the service asks for by name.
   const v1::Recipe& recipe = spec.recipe();

@@ -33,6 +33,7 @@ struct SpecArguments {
   std::vector<std::string> tasks;             // the same
   std::vector<std::string> gates;             // as ParseGate reads them
   bool compare = false;                       // a comparison: the job's kind
+  bool no_cache = false;                      // an earlier result is not taken
   bool upload = false;                        // every local model and text is uploaded
 };
 

@@ -230,6 +230,7 @@ absl::Status ApplyCancelRequest(absl::Duration grace, absl::Time now, JobChange&
   SASQ_RETURN_IF_ERROR(ApplyEvent(JobEvent::kCancelRequested, now, change));
   if (change.record.job.state() == before) return absl::OkStatus();
   AppendEventToLog("cancel requested", now, change);
+  if (!IsLeasedState(change.record.job.state())) return absl::OkStatus();
   change.record.lease_expire_time = std::min(change.record.lease_expire_time, now + grace);
   return absl::OkStatus();
 }

@@ -23,6 +23,8 @@ absl::Status BlobKeeper::WaitForRemovals(absl::FunctionRef<absl::Status()> hold)
   for (int poll = 0;; ++poll) {
     absl::Status status = hold();
     if (ReasonOf(status) != "BLOB_IN_REMOVAL" || poll == kMaxRemovalPolls) return status;
+    EndLateRemovals();
+    if (poll == 0) continue;
     MutexLock lock(&mutex_);
     removed_.WaitFor(&mutex_, kRemovalPoll);
   }
@@ -133,6 +135,7 @@ absl::Status BlobKeeper::FinishUpload(const std::string& sha256, BlobUpload& upl
 }
 
 absl::Status BlobKeeper::RemoveExpiredUploads(absl::Time now) {
+  EndLateRemovals();
   const absl::Time oldest = now - options_.upload_retention;
   SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> expired, jobs_.ExpireUploads(oldest));
   RemoveUnreferenced(expired);
@@ -146,14 +149,35 @@ absl::Status BlobKeeper::RemoveIfUnreferenced(const std::string& digest) {
   // Most calls end here, without a write.
   SASQ_ASSIGN_OR_RETURN(const bool referenced, jobs_.IsBlobReferenced(digest));
   if (referenced) return absl::OkStatus();
-  SASQ_ASSIGN_OR_RETURN(const bool begun, jobs_.BeginBlobRemoval(digest, options_.clock->Now()));
-  if (!begun) return absl::OkStatus();
-  absl::Status status = blobs_.Delete(digest);
-  // A mark that stays goes stale.
-  status.Update(jobs_.EndBlobRemoval(digest));
+  const Removal removal = {digest, NewUid()};
+  const absl::StatusOr<bool> begun =
+      jobs_.BeginBlobRemoval(digest, removal.remover, options_.clock->Now());
+  if (begun.ok() && !*begun) return absl::OkStatus();
+  // After an error it may be marked all the same.
+  absl::Status status = begun.ok() ? blobs_.Delete(digest) : begun.status();
+  status.Update(EndRemoval(removal));
+  return status;
+}
+
+absl::Status BlobKeeper::EndRemoval(const Removal& removal) {
+  absl::Status status = jobs_.EndBlobRemoval(removal.sha256, removal.remover);
   MutexLock lock(&mutex_);
+  if (!status.ok()) late_.push_back(removal);
   removed_.SignalAll();
   return status;
+}
+
+void BlobKeeper::EndLateRemovals() {
+  std::vector<Removal> late;
+  {
+    MutexLock lock(&mutex_);
+    late.swap(late_);
+  }
+  for (const Removal& removal : late) {
+    const absl::Status status = EndRemoval(removal);
+    if (!status.ok())
+      LogWarning("removal_not_ended", {{"sha256", removal.sha256}, {"error", status}});
+  }
 }
 
 void BlobKeeper::RemoveUnreferenced(const std::vector<std::string>& digests) {

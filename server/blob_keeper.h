@@ -81,10 +81,18 @@ class BlobKeeper {
   int64_t size_bytes() const { return blobs_.size_bytes(); }
 
  private:
+  struct Removal {
+    std::string sha256;
+    std::string remover;
+  };
+
   // Calls `hold`, again while a blob that it wants is being removed. UNAVAILABLE (BLOB_IN_REMOVAL)
   // if that takes long.
   absl::Status WaitForRemovals(absl::FunctionRef<absl::Status()> hold) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status RemoveIfUnreferenced(const std::string& digest) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Tells the job store that a removal is over; if it does not hear, again later.
+  absl::Status EndRemoval(const Removal& removal) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndLateRemovals() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Options options_;
   BlobStore& blobs_;
@@ -93,6 +101,8 @@ class BlobKeeper {
 
   Mutex mutex_;
   CondVar removed_;  // by this process
+  // Over, or not begun, for all that this process does; marks may be left of them.
+  std::vector<Removal> late_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sasq

@@ -139,9 +139,10 @@ class JobStore {
   static constexpr absl::Duration kBlobRemovalTimeout = absl::Minutes(10);
 
   // True: nothing refers to the blob, and nothing will until EndBlobRemoval, so that the caller can
-  // delete it. False: something does, or another caller removes it.
-  virtual absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, absl::Time now) = 0;
-  virtual absl::Status EndBlobRemoval(const std::string& sha256) = 0;
+  // delete it. False: something does, or another caller removes it. `remover`: a NewUid.
+  virtual absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256,
+                                                const std::string& remover, absl::Time now) = 0;
+  virtual absl::Status EndBlobRemoval(const std::string& sha256, const std::string& remover) = 0;
   // Blobs whose removal has died.
   virtual absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) = 0;
 

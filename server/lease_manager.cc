@@ -309,6 +309,10 @@ absl::Status LeaseManager::ExpireLeases(absl::Time now) {
                            now, change);
         });
     if (absl::IsCancelled(record.status()) || absl::IsNotFound(record.status())) continue;
+    if (absl::IsFailedPrecondition(record.status())) {  // one job must not stop the others
+      LogError("lease_not_expired", {{"job", JobName(id)}, {"error", record.status()}});
+      continue;
+    }
     SASQ_RETURN_IF_ERROR(record.status());
     parts_.metrics.LeaseExpired();
     parts_.workers.ClearJob(worker_id, record->job.name());

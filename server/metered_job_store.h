@@ -79,11 +79,13 @@ class MeteredJobStore final : public JobStore {
   absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override {
     return Meter("is_blob_referenced", [&] { return inner_.IsBlobReferenced(sha256); });
   }
-  absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, absl::Time now) override {
-    return Meter("begin_blob_removal", [&] { return inner_.BeginBlobRemoval(sha256, now); });
+  absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, const std::string& remover,
+                                        absl::Time now) override {
+    return Meter("begin_blob_removal",
+                 [&] { return inner_.BeginBlobRemoval(sha256, remover, now); });
   }
-  absl::Status EndBlobRemoval(const std::string& sha256) override {
-    return Meter("end_blob_removal", [&] { return inner_.EndBlobRemoval(sha256); });
+  absl::Status EndBlobRemoval(const std::string& sha256, const std::string& remover) override {
+    return Meter("end_blob_removal", [&] { return inner_.EndBlobRemoval(sha256, remover); });
   }
   absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) override {
     return Meter("stale_blob_removals", [&] { return inner_.StaleBlobRemovals(now); });

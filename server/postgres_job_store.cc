@@ -408,30 +408,34 @@ absl::StatusOr<bool> PostgresJobStore::IsBlobReferenced(absl::string_view sha256
                    });
 }
 
-absl::StatusOr<bool> PostgresJobStore::BeginBlobRemoval(const std::string& sha256, absl::Time now) {
+absl::StatusOr<bool> PostgresJobStore::BeginBlobRemoval(const std::string& sha256,
+                                                        const std::string& remover,
+                                                        absl::Time now) {
   PostgresValues values;
-  values.Text(sha256).Time(now).Time(now - kBlobRemovalTimeout);
-  return Run<bool>(PostgresAccess::kWrite,
-                   [&](PostgresConnection& connection, bool& begun) -> absl::Status {
-                     SASQ_RETURN_IF_ERROR(connection.Run(kLockBlobs).status());
-                     SASQ_ASSIGN_OR_RETURN(const bool referenced, IsReferenced(connection, sha256));
-                     if (referenced) return absl::OkStatus();
-                     SASQ_ASSIGN_OR_RETURN(
-                         const PostgresRows rows,
-                         connection.Run("INSERT INTO blob_removals (sha256, time) VALUES ($1, $2) "
-                                        "ON CONFLICT (sha256) DO UPDATE SET time = $2 "
-                                        "WHERE blob_removals.time <= $3",
-                                        values));
-                     begun = rows.changed_rows() > 0;
-                     return absl::OkStatus();
-                   });
+  values.Text(sha256).Time(now).Time(now - kBlobRemovalTimeout).Text(remover);
+  return Run<bool>(
+      PostgresAccess::kWrite, [&](PostgresConnection& connection, bool& begun) -> absl::Status {
+        SASQ_RETURN_IF_ERROR(connection.Run(kLockBlobs).status());
+        SASQ_ASSIGN_OR_RETURN(const bool referenced, IsReferenced(connection, sha256));
+        if (referenced) return absl::OkStatus();
+        SASQ_ASSIGN_OR_RETURN(
+            const PostgresRows rows,
+            connection.Run("INSERT INTO blob_removals (sha256, time, remover) VALUES ($1, $2, $4) "
+                           "ON CONFLICT (sha256) DO UPDATE SET time = $2, remover = $4 "
+                           "WHERE blob_removals.time <= $3",
+                           values));
+        begun = rows.changed_rows() > 0;
+        return absl::OkStatus();
+      });
 }
 
-absl::Status PostgresJobStore::EndBlobRemoval(const std::string& sha256) {
+absl::Status PostgresJobStore::EndBlobRemoval(const std::string& sha256,
+                                              const std::string& remover) {
   PostgresValues values;
-  values.Text(sha256);
+  values.Text(sha256).Text(remover);
   return pool_.Transaction(PostgresAccess::kWrite, [&](PostgresConnection& connection) {
-    return connection.Run("DELETE FROM blob_removals WHERE sha256 = $1", values).status();
+    return connection.Run("DELETE FROM blob_removals WHERE sha256 = $1 AND remover = $2", values)
+        .status();
   });
 }
 

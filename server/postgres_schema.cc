@@ -95,7 +95,8 @@ CREATE INDEX uploads_by_time ON uploads (time);
 CREATE INDEX uploads_by_holder ON uploads (holder) WHERE holder <> '';
 CREATE TABLE blob_removals (
   sha256 TEXT PRIMARY KEY,
-  time BIGINT NOT NULL
+  time BIGINT NOT NULL,
+  remover TEXT NOT NULL
 );
 CREATE TABLE workers (
   id TEXT PRIMARY KEY,

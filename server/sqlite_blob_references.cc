@@ -76,22 +76,25 @@ absl::Status RemoveHolder(SqliteConnection& connection, const std::string& holde
 }
 
 absl::StatusOr<bool> MarkRemoval(SqliteConnection& connection, const std::string& sha256,
-                                 absl::Time now) {
+                                 const std::string& remover, absl::Time now) {
   SASQ_ASSIGN_OR_RETURN(const bool referenced, IsReferenced(connection, sha256));
   if (referenced) return false;
   SASQ_ASSIGN_OR_RETURN(
       SqliteStatement statement,
-      connection.Prepare("INSERT INTO blob_removals (sha256, time) VALUES (?1, ?2) "
-                         "ON CONFLICT (sha256) DO UPDATE SET time = ?2 WHERE time <= ?3"));
+      connection.Prepare("INSERT INTO blob_removals (sha256, time, remover) VALUES (?1, ?2, ?4) "
+                         "ON CONFLICT (sha256) DO UPDATE SET time = ?2, remover = ?4 "
+                         "WHERE time <= ?3"));
   SASQ_RETURN_IF_ERROR(
       statement.BindText(sha256).BindTime(now).BindTime(now - JobStore::kBlobRemovalTimeout).Run());
   return connection.changed_rows() > 0;
 }
 
-absl::Status UnmarkRemoval(SqliteConnection& connection, const std::string& sha256) {
-  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
-                        connection.Prepare("DELETE FROM blob_removals WHERE sha256 = ?"));
-  return statement.BindText(sha256).Run();
+absl::Status UnmarkRemoval(SqliteConnection& connection, const std::string& sha256,
+                           const std::string& remover) {
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("DELETE FROM blob_removals WHERE sha256 = ? AND remover = ?"));
+  return statement.BindText(sha256).BindText(remover).Run();
 }
 
 absl::StatusOr<std::vector<std::string>> RemovalsBefore(SqliteConnection& connection,

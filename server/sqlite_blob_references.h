@@ -32,8 +32,9 @@ absl::StatusOr<std::vector<std::string>> RemoveUploadsBefore(SqliteConnection& c
 
 // As of JobStore's BeginBlobRemoval, EndBlobRemoval and StaleBlobRemovals.
 absl::StatusOr<bool> MarkRemoval(SqliteConnection& connection, const std::string& sha256,
-                                 absl::Time now);
-absl::Status UnmarkRemoval(SqliteConnection& connection, const std::string& sha256);
+                                 const std::string& remover, absl::Time now);
+absl::Status UnmarkRemoval(SqliteConnection& connection, const std::string& sha256,
+                           const std::string& remover);
 absl::StatusOr<std::vector<std::string>> RemovalsBefore(SqliteConnection& connection,
                                                         absl::Time time);
 

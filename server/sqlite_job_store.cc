@@ -342,16 +342,18 @@ absl::StatusOr<bool> SqliteJobStore::IsBlobReferenced(absl::string_view sha256) 
   });
 }
 
-absl::StatusOr<bool> SqliteJobStore::BeginBlobRemoval(const std::string& sha256, absl::Time now) {
+absl::StatusOr<bool> SqliteJobStore::BeginBlobRemoval(const std::string& sha256,
+                                                      const std::string& remover, absl::Time now) {
   return Write<bool>([&](SqliteConnection& connection, bool& begun) -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(begun, MarkRemoval(connection, sha256, now));
+    SASQ_ASSIGN_OR_RETURN(begun, MarkRemoval(connection, sha256, remover, now));
     return absl::OkStatus();
   });
 }
 
-absl::Status SqliteJobStore::EndBlobRemoval(const std::string& sha256) {
-  return Write<bool>(
-             [&](SqliteConnection& connection, bool&) { return UnmarkRemoval(connection, sha256); })
+absl::Status SqliteJobStore::EndBlobRemoval(const std::string& sha256, const std::string& remover) {
+  return Write<bool>([&](SqliteConnection& connection, bool&) {
+           return UnmarkRemoval(connection, sha256, remover);
+         })
       .status();
 }
 

@@ -53,8 +53,9 @@ class SqliteJobStore final : public JobStore {
                          absl::Time time) override;
   absl::Status ReleaseBlobs(const std::string& holder) override;
   absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override;
-  absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, absl::Time now) override;
-  absl::Status EndBlobRemoval(const std::string& sha256) override;
+  absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, const std::string& remover,
+                                        absl::Time now) override;
+  absl::Status EndBlobRemoval(const std::string& sha256, const std::string& remover) override;
   absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) override;
   absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(const std::vector<SharedWorker>& changed,
                                                          absl::Time oldest) override;

@@ -122,7 +122,8 @@ CREATE INDEX uploads_by_time ON uploads (time);
 CREATE INDEX uploads_by_holder ON uploads (holder) WHERE holder <> '';
 CREATE TABLE blob_removals (
   sha256 TEXT PRIMARY KEY NOT NULL,
-  time INTEGER NOT NULL
+  time INTEGER NOT NULL,
+  remover TEXT NOT NULL
 );
 )sql",
 };

@@ -15,6 +15,7 @@
 #include "client/table.h"
 #include "client/text.h"
 #include "common/file.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "quant/gates/gates.h"
 
@@ -118,6 +119,24 @@ void PrintTargets(const CommandContext& context, const std::vector<Target>& targ
   out.Write(table.Render(out.style(), out.Width()));
 }
 
+absl::StatusOr<ExitCode> DownloadScalesSoFar(const CommandContext& context,
+                                             const DownloadOptions& options) {
+  SASQ_ASSIGN_OR_RETURN(const std::string name, ResolveJobName(context.client, options.job));
+  SASQ_ASSIGN_OR_RETURN(const std::string scales, context.client.GetBestScales(name));
+  if (const absl::Status made = MakeFolders(options.folder); !made.ok()) {
+    return absl::FailedPreconditionError(made.message());
+  }
+  v1::Blob blob;
+  blob.set_file_name("scales.safetensors");
+  blob.set_sha256(Sha256Hex(scales));
+  blob.set_size_bytes(static_cast<int64_t>(scales.size()));
+  SASQ_ASSIGN_OR_RETURN(std::vector<Target> targets, PrepareTargets({blob}, options));
+  if (!targets[0].is_there) SASQ_RETURN_IF_ERROR(WriteFileDurably(targets[0].path, scales));
+  context.console.Note("scales of a job in training: nobody has measured them yet");
+  PrintTargets(context, targets);
+  return ExitCode::kOk;
+}
+
 }  // namespace
 
 absl::StatusOr<ExitCode> RunArtifacts(const CommandContext& context,
@@ -141,6 +160,7 @@ absl::StatusOr<ExitCode> RunArtifacts(const CommandContext& context,
 
 absl::StatusOr<ExitCode> RunDownload(const CommandContext& context,
                                      const DownloadOptions& options) {
+  if (options.so_far) return DownloadScalesSoFar(context, options);
   SASQ_ASSIGN_OR_RETURN(const v1::Artifact artifact, FindArtifact(context, options.job));
   SASQ_ASSIGN_OR_RETURN(const std::vector<v1::Blob> blobs, Choose(artifact, options.files));
   if (const absl::Status made = MakeFolders(options.folder); !made.ok()) {

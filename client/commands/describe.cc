@@ -166,6 +166,10 @@ KeyValues DescribeJob(const v1::Job& job, absl::Time now) {
     pairs.push_back(
         {"attempt", absl::StrCat(job.attempt_count(), " of ", job.spec().max_attempts())});
   }
+  if (!job.reused_from().empty()) {
+    pairs.push_back({"computed", absl::StrCat("no: it is the result of ", job.reused_from())});
+  }
+  if (!job.tenant().empty()) pairs.push_back({"tenant", job.tenant()});
   pairs.push_back({"created", Ago(job.create_time(), now)});
   if (job.has_start_time()) pairs.push_back({"started", Ago(job.start_time(), now)});
   if (job.has_end_time()) pairs.push_back({"ended", Ago(job.end_time(), now)});

@@ -31,6 +31,7 @@ def make_spec(inputs):
                 "step_count": steps, "window_tokens": 32, "learning_rate": 0.02}},
             "calibration": {"window_count": 4, "window_tokens": 64},
             "evaluation": {"window_count": 2, "window_tokens": 128},
+            "no_cache": True,  # tests run the same more than once
         }
         spec.update(copy.deepcopy(changes))
         return spec

@@ -1,9 +1,12 @@
 """Processes that die: nothing is lost, and the result is the same bytes."""
 
+import hashlib
 import os
+import random
 import signal
 
 import pytest
+import safetensors
 
 LONG_STEPS = 1500  # seconds of training, so that there is a middle to die in
 
@@ -37,6 +40,41 @@ def test_killed_worker(service, client, long_spec, tmp_path):
     assert job["attempt_count"] == 2
     assert "going on from a checkpoint" in client.log(name)
     assert pack_of(client, name, tmp_path / "killed") == pack_of(client, whole["name"], tmp_path / "whole")
+
+
+def test_five_kills_give_the_same_bytes(service, client, make_spec, tmp_path):
+    """Each worker is killed at a random step; the next one, another process, goes on."""
+    spec = make_spec(steps=LONG_STEPS, baselines=[{"method": "METHOD_FP"}], max_attempts=6)
+    whole = client.watch(client.submit(spec))
+    name = client.submit(spec)
+    chosen = random.Random(os.environ.get("SASQ_TEST_SEED", "5"))
+    stops = sorted(chosen.sample(range(LONG_STEPS // 20, LONG_STEPS * 9 // 10), 5))
+    for i, stop in enumerate(stops):
+        client.watch(name, until=lambda job: (job.get("progress") or {}).get("stage") == "STAGE_TRAIN" and int(
+            job["progress"]["step"]) >= stop)
+        service.programs[-1].kill()
+        service.start_worker(f"worker-{i}")
+    job = client.watch(name)
+    assert job["state"] == "JOB_STATE_SUCCEEDED", job
+    assert job["attempt_count"] == 6
+    digests = [hashlib.sha256(pack_of(client, n, tmp_path / n.replace("/", "-"))).hexdigest()
+               for n in (whole["name"], name)]
+    print(f"killed at steps {stops}: {digests[1]}; unbroken: {digests[0]}")
+    assert digests[0] == digests[1]
+
+
+def test_scales_so_far(service, client, long_spec, tmp_path):
+    name = client.submit(long_spec)
+    client.watch(name, until=in_mid_training)
+    result = service.cli("download", name, "--so-far", "--dir", tmp_path)
+    assert result.returncode == 0, result.stderr
+    with safetensors.safe_open(tmp_path / "scales.safetensors", "numpy") as pack:
+        assert len(list(pack.keys())) == 8
+    job = client.watch(name)
+    assert job["state"] == "JOB_STATE_SUCCEEDED", job
+    result = service.cli("download", name, "--so-far", "--dir", tmp_path / "late")
+    assert result.returncode == 1
+    assert "no scales in training" in result.stderr
 
 
 def test_killed_coordinator_while_the_cli_watches(service, client, long_spec):

@@ -73,11 +73,11 @@ TEST_F(TwoKeepersTest, AHolderThatDiedLetsGoAfterAWhile) {
 TEST_F(TwoKeepersTest, APutWaitsForARemovalToEnd) {
   const dispatch::v1::ArtifactFile file = File("content");
   const std::string sha256 = *blobs_->Put("content");
-  ASSERT_TRUE(*jobs_->BeginBlobRemoval(sha256, clock_.Now()));
+  ASSERT_TRUE(*jobs_->BeginBlobRemoval(sha256, "remover", clock_.Now()));
   BlobKeeper::Held held;
   std::thread putter([&] { EXPECT_TRUE(first_.Put({&file}, held).ok()); });
   ASSERT_TRUE(blobs_->Delete(sha256).ok());
-  ASSERT_TRUE(jobs_->EndBlobRemoval(sha256).ok());
+  ASSERT_TRUE(jobs_->EndBlobRemoval(sha256, "remover").ok());
   putter.join();
   EXPECT_TRUE(IsThere(sha256));
   first_.Release(held);
@@ -85,7 +85,7 @@ TEST_F(TwoKeepersTest, APutWaitsForARemovalToEnd) {
 
 TEST_F(TwoKeepersTest, ARemovalThatDiedIsFinished) {
   const std::string sha256 = *blobs_->Put("content");
-  ASSERT_TRUE(*jobs_->BeginBlobRemoval(sha256, clock_.Now()));
+  ASSERT_TRUE(*jobs_->BeginBlobRemoval(sha256, "remover", clock_.Now()));
   ASSERT_TRUE(second_.RemoveExpiredUploads(clock_.Now()).ok());
   EXPECT_TRUE(IsThere(sha256));
   clock_.Advance(JobStore::kBlobRemovalTimeout);

@@ -86,7 +86,7 @@ TEST_P(JobStoreConformance, HoldersReferToBlobsUntilTheyLetGo) {
   ASSERT_TRUE(store_->HoldBlobs(NewUid(), {second}, absl::FromUnixSeconds(100)).ok());
   ASSERT_TRUE(store_->HoldBlobs(NewUid(), {}, absl::FromUnixSeconds(100)).ok());
   EXPECT_TRUE(*store_->IsBlobReferenced(first));
-  EXPECT_FALSE(*store_->BeginBlobRemoval(first, kNow));
+  EXPECT_FALSE(*store_->BeginBlobRemoval(first, "remover", kNow));
   ASSERT_TRUE(store_->ReleaseBlobs(holder).ok());
   EXPECT_FALSE(*store_->IsBlobReferenced(first));
   EXPECT_TRUE(*store_->IsBlobReferenced(second)) << "another has it";
@@ -109,8 +109,8 @@ TEST_P(JobStoreConformance, HoldersAndUploadsOfOneBlobAreApart) {
 TEST_P(JobStoreConformance, ABlobThatIsBeingRemovedGetsNoReferences) {
   const std::string blob = Sha256Hex("blob");
   const std::string other = Sha256Hex("other");
-  EXPECT_TRUE(*store_->BeginBlobRemoval(blob, kNow));
-  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, kNow)) << "one at a time";
+  EXPECT_TRUE(*store_->BeginBlobRemoval(blob, "remover", kNow));
+  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, "remover", kNow)) << "one at a time";
   const absl::Status errors[] = {store_->NoteUploads({other, blob}, kNow),
                                  store_->HoldBlobs(NewUid(), {other, blob}, kNow)};
   for (const absl::Status& error : errors) {
@@ -118,21 +118,23 @@ TEST_P(JobStoreConformance, ABlobThatIsBeingRemovedGetsNoReferences) {
     EXPECT_EQ(ReasonOf(error), "BLOB_IN_REMOVAL");
   }
   EXPECT_FALSE(*store_->IsBlobReferenced(other)) << "nothing is noted";
-  ASSERT_TRUE(store_->EndBlobRemoval(blob).ok());
-  ASSERT_TRUE(store_->EndBlobRemoval(blob).ok());
+  ASSERT_TRUE(store_->EndBlobRemoval(blob, "another").ok());
+  EXPECT_FALSE(store_->NoteUploads({blob}, kNow).ok()) << "it is not the other's";
+  ASSERT_TRUE(store_->EndBlobRemoval(blob, "remover").ok());
+  ASSERT_TRUE(store_->EndBlobRemoval(blob, "remover").ok());
   EXPECT_TRUE(store_->NoteUploads({blob}, kNow).ok());
-  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, kNow));
+  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, "remover", kNow));
 }
 
 TEST_P(JobStoreConformance, ARemovalThatDiedIsTakenOver) {
   const std::string blob = Sha256Hex("blob");
   const absl::Time later = kNow + JobStore::kBlobRemovalTimeout;
-  ASSERT_TRUE(*store_->BeginBlobRemoval(blob, kNow));
+  ASSERT_TRUE(*store_->BeginBlobRemoval(blob, "remover", kNow));
   EXPECT_THAT(*store_->StaleBlobRemovals(later - absl::Seconds(1)), testing::IsEmpty());
-  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, later - absl::Seconds(1)));
+  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, "remover", later - absl::Seconds(1)));
   EXPECT_THAT(*store_->StaleBlobRemovals(later), testing::ElementsAre(blob));
-  EXPECT_TRUE(*store_->BeginBlobRemoval(blob, later));
-  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, later));
+  EXPECT_TRUE(*store_->BeginBlobRemoval(blob, "remover", later));
+  EXPECT_FALSE(*store_->BeginBlobRemoval(blob, "remover", later));
   EXPECT_THAT(*store_->StaleBlobRemovals(later), testing::IsEmpty());
 }
 
@@ -145,7 +147,7 @@ TEST_P(JobStoreConformance, HoldingAndRemovingExcludeEachOther) {
     std::atomic<bool> held = false;
     std::atomic<bool> removed = false;
     std::thread holder([&] { held.store(store_->HoldBlobs(NewUid(), {blob}, kNow).ok()); });
-    std::thread remover([&] { removed.store(*store_->BeginBlobRemoval(blob, kNow)); });
+    std::thread remover([&] { removed.store(*store_->BeginBlobRemoval(blob, "remover", kNow)); });
     holder.join();
     remover.join();
     if (held.load() && removed.load()) ++both;
