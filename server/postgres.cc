@@ -183,7 +183,7 @@ absl::StatusOr<PostgresRows> PostgresConnection::Run(const char* sql,
                                                      const PostgresValues& values) {
   std::string& name = names_[sql];
   if (name.empty()) {
-    const std::string new_name = absl::StrCat("s", names_.size());
+    const std::string new_name = absl::StrCat("s", ++prepared_count_);
     const PostgresRows prepared(PQprepare(connection_, new_name.c_str(), sql, 0, nullptr));
     pg_result* const result = prepared.get();
     if (PQresultStatus(result) != PGRES_COMMAND_OK) return ErrorOf(result);

@@ -118,6 +118,7 @@ class PostgresConnection {
 
   pg_conn* const connection_;
   std::unordered_map<const char*, std::string> names_;  // of prepared statements
+  int prepared_count_ = 0;
   bool is_unusable_ = false;
   bool failure_passes_ = false;  // of the last error: a deadlock, for one
 };

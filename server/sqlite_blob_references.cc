@@ -84,8 +84,11 @@ absl::StatusOr<bool> MarkRemoval(SqliteConnection& connection, const std::string
       connection.Prepare("INSERT INTO blob_removals (sha256, time, remover) VALUES (?1, ?2, ?4) "
                          "ON CONFLICT (sha256) DO UPDATE SET time = ?2, remover = ?4 "
                          "WHERE time <= ?3"));
-  SASQ_RETURN_IF_ERROR(
-      statement.BindText(sha256).BindTime(now).BindTime(now - JobStore::kBlobRemovalTimeout).Run());
+  SASQ_RETURN_IF_ERROR(statement.BindText(sha256)
+                           .BindTime(now)
+                           .BindTime(now - JobStore::kBlobRemovalTimeout)
+                           .BindText(remover)
+                           .Run());
   return connection.changed_rows() > 0;
 }
 
