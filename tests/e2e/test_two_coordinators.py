@@ -55,7 +55,7 @@ def await_worker(client, worker_id):
 
 def test_job_is_submitted_here_run_there_and_outlives_its_coordinator(pair, clients, make_spec, s3, tmp_path):
     first, second = clients
-    name = first.submit(make_spec(steps=LONG_STEPS, baselines=FLOAT_ROW))
+    name = first.submit(make_spec(steps=LONG_STEPS // 2, baselines=FLOAT_ROW))
     assert "no worker is connected" in second.job(name)["waiting_reason"]
     pair[1].start_worker("at-the-second")
     await_worker(first, "at-the-second")
