@@ -20,7 +20,7 @@ constexpr char kDescription[] =
 constexpr char kFooter[] =
     "JOB is jobs/ID, ID, or the first 6 or more digits of it. DURATION is like 90s, 30m or 1h30m.\n"
     "The service is named by --endpoint, $SASQ_ENDPOINT, or `endpoint:` in\n"
-    "~/.config/sasq/config.yaml ($SASQ_CONFIG names another file).\n"
+    "~/.config/sasq/config.yaml ($SASQ_CONFIG names another file); so are TLS files and token.\n"
     "\n"
     "Exit codes: 0 ok, 1 failed, 2 usage, 3 quality gate failed, 4 not found or denied,\n"
     "5 service unavailable, 124 wait timed out, 130 interrupted (the job lives on).\n"
@@ -33,7 +33,8 @@ constexpr char kSpecFooter[] =
     "spinquant, llm_qat, sasq, fp_clipped, or a preset: sasq_serve, sasq_max. --baseline may be\n"
     "repeated; :float keeps the first token in floating point, :prefix a cached prefix.\n"
     "GATE: max-ppl-increase, max-ppl-increase-over-dynamic, max-ppl, min-top1-agreement, max-kl;\n"
-    "the first three also of other texts, as in max-ppl@code=9.5.\n"
+    "the first three also of other texts, as in max-ppl@code=9.5; min-task-accuracy@TASK of a "
+    "task.\n"
     "Flags override the fields of --spec. Example of a spec file:\n"
     "  model: {uri: /models/smollm2}\n"
     "  training_text: {uri: wiki.valid.tokens}\n"
@@ -81,7 +82,19 @@ void AddChoice(CLI::App* app, const std::string& name, Enum* value,
 }
 
 void AddGlobals(CLI::App* app, GlobalOptions* globals) {
-  app->add_option("-e,--endpoint", globals->endpoint, "The service")->type_name("HOST:PORT");
+  ConnectionSettings& connection = globals->connection;
+  app->add_option("-e,--endpoint", connection.endpoint, "The service")->type_name("HOST:PORT");
+  app->add_flag("--tls", connection.security.tls, "TLS, with the system's authorities");
+  app->add_option("--tls-ca", connection.security.files.authorities,
+                  "TLS, with the authorities in this PEM file")
+      ->type_name("FILE");
+  app->add_option("--tls-cert", connection.security.files.certificate,
+                  "Certificate to show to a service that asks for one")
+      ->type_name("FILE");
+  app->add_option("--tls-key", connection.security.files.key, "Its key")->type_name("FILE");
+  app->add_option("--token-file", connection.security.token_file,
+                  "File that holds the token (default: $SASQ_TOKEN)")
+      ->type_name("FILE");
   AddChoice<OutputFormat>(app, "-o,--output", &globals->output,
                           {{"table", OutputFormat::kTable},
                            {"json", OutputFormat::kJson},
@@ -305,6 +318,10 @@ void AddJobCommands(CommandTable* table) {
                  "How good the row must be (default: the gates of the job); may be repeated");
         app->add_option("--row", options->row, "Of this row (default: the job's recipe)")
             ->type_name("NAME");
+        AddDuration(app, "--max-age", &options->max_age,
+                    "Fail also if the job ended longer ago than this");
+        app->add_option("--junit", options->junit, "Also write the results as JUnit XML")
+            ->type_name("FILE");
       });
   table->Add<WaitOptions>(
       "wait", "Like watch, with a limit", [](CLI::App* app, WaitOptions* options) {
@@ -374,7 +391,31 @@ void AddOtherCommands(CommandTable* table) {
             ->excludes("--file");
       });
   AddExport(table);
+  table->Add<ReportOptions>("report", "Print the report of a result",
+                            [](CLI::App* app, ReportOptions* options) {
+                              app->add_option("artifact", options->job_or_folder,
+                                              "The job, or the folder of an artifact's files")
+                                  ->required()
+                                  ->type_name("JOB|DIR");
+                              AddChoice<ReportFormat>(app, "--format", &options->format,
+                                                      {{"markdown", ReportFormat::kMarkdown},
+                                                       {"html", ReportFormat::kHtml},
+                                                       {"json", ReportFormat::kJson}},
+                                                      "Form of the report (default: markdown)");
+                            });
   table->Add<WorkersOptions>("workers", "List the workers", [](CLI::App*, WorkersOptions*) {});
+  table->Add<HealthOptions>(
+      "health", "Ask whether the service serves, for probes",
+      [](CLI::App* app, HealthOptions* options) {
+        CLI::Option* service =
+            app->add_option("--service", options->service,
+                            "One of its services, such as sasq.v1.QuantizationService")
+                ->type_name("NAME");
+        app->add_option("--metrics", options->metrics_address,
+                        "Ask the metrics page of a program instead, such as a worker's")
+            ->type_name("HOST:PORT")
+            ->excludes(service);
+      });
   table->Add<VersionOptions>("version", "Print the version", [](CLI::App*, VersionOptions*) {});
 }
 

@@ -39,7 +39,10 @@ absl::StatusOr<Gate> ParseGate(absl::string_view text) {
   Gate gate;
   gate.kind = &*kind;
   if (place.size() == 2) gate.text = place[1];
-  if (place.size() == 2 && (gate.text.empty() || !kind->is_of_texts())) {
+  if (kind->is_of_tasks() && gate.text.empty()) {
+    return Wanted(text, absl::StrCat(kind->name, "@TASK=BOUND, TASK a task's name"));
+  }
+  if (place.size() == 2 && !kind->is_of_tasks() && (gate.text.empty() || !kind->is_of_texts())) {
     return Wanted(text, kind->is_of_texts()
                             ? absl::StrCat(kind->name, "@TEXT=BOUND, TEXT an other text's name")
                             : absl::StrCat(kind->name,

@@ -13,8 +13,9 @@
 
 namespace sasq {
 
-// NAME=BOUND, or NAME@TEXT=BOUND for another text, such as `max-ppl-increase@code=0.5%`. Increases
-// and shares may be in percent. INVALID_ARGUMENT without the flag's name: `is "x", want ...`.
+// NAME=BOUND, or NAME@TEXT=BOUND for another text or a task, such as `max-ppl-increase@code=0.5%`.
+// Increases and shares may be in percent. INVALID_ARGUMENT without the flag's name: `is "x", want
+// ...`.
 absl::StatusOr<Gate> ParseGate(absl::string_view text);
 
 // Lays the gates over those of the spec. What is wrong with them, also one that is given twice, is

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "client/settings.h"
 #include "client/spec_flags.h"
 #include "client/terminal.h"
 
@@ -17,7 +18,7 @@ enum class OutputFormat { kTable, kJson, kYaml, kMarkdown };
 
 // Flags that every command knows.
 struct GlobalOptions {
-  std::string endpoint;  // empty: from the environment or the config file
+  ConnectionSettings connection;  // what is empty: from the environment or the config file
   OutputFormat output = OutputFormat::kTable;
   ColorMode color = ColorMode::kAuto;
   bool quiet = false;
@@ -89,6 +90,13 @@ struct GateOptions {
   std::string job;
   std::vector<std::string> gates;  // as ParseGate reads them; empty: those of the job's spec
   std::string row;                 // empty: that of the job's recipe
+  absl::Duration max_age = absl::InfiniteDuration();  // since the job ended
+  std::string junit;                                  // file to write; empty: none
+};
+enum class ReportFormat { kMarkdown, kHtml, kJson };
+struct ReportOptions {
+  std::string job_or_folder;
+  ReportFormat format = ReportFormat::kMarkdown;
 };
 struct DownloadOptions {
   std::string job;
@@ -107,13 +115,17 @@ struct ExportCommandOptions {
   bool force = false;
 };
 struct WorkersOptions {};
+struct HealthOptions {
+  std::string service;          // full name of one of the server's; empty: all of it
+  std::string metrics_address;  // ask the metrics page of this host:port instead
+};
 struct VersionOptions {};
 
 using CommandOptions =
     std::variant<SubmitOptions, CompareOptions, PlanOptions, GetOptions, ListOptions, WatchOptions,
                  WaitOptions, LogsOptions, CancelOptions, DeleteOptions, ArtifactsOptions,
                  VerifyOptions, SignOptions, GateOptions, DownloadOptions, ExportCommandOptions,
-                 WorkersOptions, VersionOptions>;
+                 ReportOptions, WorkersOptions, HealthOptions, VersionOptions>;
 
 }  // namespace sasq
 

@@ -9,6 +9,7 @@
 #include "client/text.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "sasq/v1/artifact_service.grpc.pb.h"
 #include "sasq/v1/quantization_service.grpc.pb.h"
 
@@ -22,7 +23,7 @@ constexpr int kMaxReconnectDelayMs = 2'000;
 constexpr int kKeepaliveTimeMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& endpoint) {
+grpc::ChannelArguments ChannelArguments() {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectDelayMs);
@@ -32,7 +33,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& endpoint) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // a web proxy is never meant for the service
-  return grpc::CreateCustomChannel(endpoint, grpc::InsecureChannelCredentials(), arguments);
+  return arguments;
 }
 
 absl::Status Reworded(const absl::Status& status, absl::string_view message) {
@@ -77,13 +78,22 @@ absl::Status FromCall(const grpc::Status& wire, const std::string& endpoint,
 
 }  // namespace
 
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeServiceChannel(const std::string& endpoint,
+                                                                  const RpcSecurity& security) {
+  return MakeRpcChannel(endpoint, security, ChannelArguments());
+}
+
 struct ServiceClient::Impl {
-  explicit Impl(const std::string& endpoint)
-      : channel(MakeChannel(endpoint)), quantization(channel), artifacts(channel) {}
+  explicit Impl(std::shared_ptr<grpc::Channel> made)
+      : channel(std::move(made)),
+        quantization(channel),
+        artifacts(channel),
+        health(channel) {}
 
   std::shared_ptr<grpc::Channel> channel;
   v1::QuantizationService::Stub quantization;
   v1::ArtifactService::Stub artifacts;
+  grpc::health::v1::Health::Stub health;
 };
 
 namespace {
@@ -134,7 +144,9 @@ absl::Status Drain(const ServiceClient& client, Call& call, grpc::ClientReader<R
 ServiceClient::ServiceClient(Options options, Interrupt* interrupt)
     : options_(std::move(options)),
       interrupt_(interrupt),
-      impl_(std::make_unique<Impl>(options_.endpoint)) {}
+      impl_(std::make_unique<Impl>(options_.channel != nullptr
+                                       ? options_.channel
+                                       : MakeServiceChannel(options_.endpoint, {}).value())) {}
 
 ServiceClient::~ServiceClient() = default;
 
@@ -196,6 +208,15 @@ absl::StatusOr<std::string> ServiceClient::GetBestScales(const std::string& job)
                         Ask(*this, options_.call_timeout, impl_->artifacts,
                             &v1::ArtifactService::Stub::GetBestScales, request));
   return std::move(*response.mutable_scales());
+}
+
+absl::StatusOr<bool> ServiceClient::IsServing(const std::string& service) {
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  SASQ_ASSIGN_OR_RETURN(const grpc::health::v1::HealthCheckResponse response,
+                        Ask(*this, options_.call_timeout, impl_->health,
+                            &grpc::health::v1::Health::Stub::Check, request));
+  return response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
 }
 
 absl::StatusOr<v1::FindMissingBlobsResponse> ServiceClient::FindMissingBlobs(

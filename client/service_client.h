@@ -10,10 +10,15 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/interrupt.h"
+#include "common/rpc_channel.h"
 #include "sasq/v1/artifact_service.pb.h"
 #include "sasq/v1/quantization_service.pb.h"
 
 namespace sasq {
+
+// Errors as of MakeRpcChannel.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeServiceChannel(const std::string& endpoint,
+                                                                  const RpcSecurity& security);
 
 // One connection to the service, made at the first call. Thread-safe.
 //
@@ -23,7 +28,8 @@ namespace sasq {
 class ServiceClient {
  public:
   struct Options {
-    std::string endpoint;                             // host:port, or any gRPC target
+    std::string endpoint;                    // host:port, or any gRPC target
+    std::shared_ptr<grpc::Channel> channel;  // of MakeServiceChannel; null: no TLS and no token
     absl::Duration call_timeout = absl::Seconds(30);  // of a call that is not a stream
   };
 
@@ -45,6 +51,10 @@ class ServiceClient {
 
   // The scale pack of a job that is in training.
   absl::StatusOr<std::string> GetBestScales(const std::string& job);
+
+  // Whether the server says that it serves; `service` is the full name of one of its services, or
+  // empty for all of it. NOT_FOUND if it has no such service.
+  absl::StatusOr<bool> IsServing(const std::string& service);
 
   // Those of the blobs that the service lacks.
   absl::StatusOr<v1::FindMissingBlobsResponse> FindMissingBlobs(

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,8 +29,8 @@ absl::StatusOr<int64_t> RegularFileSize(int fd, const std::string& path) {
   return info.st_size;
 }
 
-absl::Status WriteAndSync(const std::string& path, absl::string_view content) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+absl::Status WriteAndSync(const std::string& path, absl::string_view content, unsigned mode) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (file.get() < 0) return SystemError(errno, "create", path);
   while (!content.empty()) {
     const ssize_t written = ::write(file.get(), content.data(), content.size());
@@ -87,9 +88,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   return content;
 }
 
-absl::Status WriteFileDurably(const std::string& path, absl::string_view content) {
+absl::Status WriteFileDurably(const std::string& path, absl::string_view content, unsigned mode) {
   const std::string temporary = absl::StrCat(path, ".tmp-", NewUid());
-  absl::Status status = WriteAndSync(temporary, content);
+  absl::Status status = WriteAndSync(temporary, content, mode);
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
     status = SystemError(errno, "rename to", path);
   }
@@ -99,6 +100,14 @@ absl::Status WriteFileDurably(const std::string& path, absl::string_view content
   }
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   return SyncFolder(parent.empty() ? "." : parent.string());
+}
+
+absl::StatusOr<DiskSpace> DiskSpaceOf(const std::string& path) {
+  struct statvfs info;
+  if (::statvfs(path.c_str(), &info) != 0) return SystemError(errno, "statvfs", path);
+  const auto block_bytes = static_cast<int64_t>(info.f_frsize);
+  return DiskSpace{block_bytes * static_cast<int64_t>(info.f_blocks),
+                   block_bytes * static_cast<int64_t>(info.f_bavail)};
 }
 
 absl::Status SyncFolder(const std::string& path) {

@@ -18,10 +18,19 @@ namespace sasq {
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes);
 
 // Writes a temporary file beside `path`, syncs it, renames it over `path` and syncs the folder.
-absl::Status WriteFileDurably(const std::string& path, absl::string_view content);
+// `mode`: who may do what with it, as of open(2).
+absl::Status WriteFileDurably(const std::string& path, absl::string_view content,
+                              unsigned mode = 0644);
 
 // Makes a folder and its parents.
 absl::Status MakeFolders(const std::string& path);
+
+// The file system that holds `path`.
+struct DiskSpace {
+  int64_t size_bytes = 0;
+  int64_t free_bytes = 0;  // for accounts without privileges
+};
+absl::StatusOr<DiskSpace> DiskSpaceOf(const std::string& path);
 
 // Makes what was renamed into a folder last through a crash.
 absl::Status SyncFolder(const std::string& path);

@@ -1,6 +1,7 @@
 #include "common/http.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/address.h"
 #include "common/metrics.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
@@ -36,7 +38,8 @@ struct Transfer {
   absl::FunctionRef<absl::Status(const HttpResponse&, absl::string_view)> take;
   CURL* easy = nullptr;
   HttpResponse response;
-  absl::Status taken;  // the first status of `take` that is not OK
+  absl::Status taken;   // the first status of `take` that is not OK
+  std::string refused;  // an address that is not public, and was not connected to
 };
 
 // A status line begins a response: of a redirect, or the last one.
@@ -59,6 +62,15 @@ size_t OnBody(char* data, size_t unit, size_t count, void* user) {
   transfer.response.status = static_cast<int>(status);
   transfer.taken = transfer.take(transfer.response, absl::string_view(data, unit * count));
   return transfer.taken.ok() ? unit * count : 0;
+}
+
+// Asked for a socket once a name is resolved, for every address and after every redirect.
+curl_socket_t OpenPublicSocket(void* user, curlsocktype, curl_sockaddr* address) {
+  if (!IsPublicAddress(address->addr)) {
+    static_cast<Transfer*>(user)->refused = AddressText(address->addr);
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -164,16 +176,26 @@ absl::StatusOr<HttpResponse> HttpCall(
     list.reset(curl_slist_append(list.release(), header.c_str()));
   }
   char detail[CURL_ERROR_SIZE] = {};
-  Transfer transfer{stop, take, easy.get(), {}, {}};
+  Transfer transfer{stop, take, easy.get(), {}, {}, {}};
   SetMethod(easy.get(), request);
   SetTransport(easy.get(), request, limits);
   SetCredentials(easy.get(), request);
   SetCallbacks(easy.get(), transfer);
+  if (limits.only_public_addresses) {
+    curl_easy_setopt(easy.get(), CURLOPT_OPENSOCKETFUNCTION, OpenPublicSocket);
+    curl_easy_setopt(easy.get(), CURLOPT_OPENSOCKETDATA, &transfer);
+  }
   curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, list.get());
   curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, detail);
   const CURLcode code = curl_easy_perform(easy.get());
   if (!transfer.taken.ok()) return transfer.taken;
   if (stop.stop_requested()) return absl::CancelledError("stopped while fetching");
+  if (code != CURLE_OK && !transfer.refused.empty()) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("cannot get ", absl::string_view(request.url).substr(0, request.url.find('?')),
+                     ": it leads to ", transfer.refused,
+                     ", which is no public address; --allow_private_addresses allows it"));
+  }
   if (code != CURLE_OK) return TransferError(code, detail, request);
   long status = 0;  // NOLINT(google-runtime-int): curl's type
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);

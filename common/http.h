@@ -42,13 +42,16 @@ struct HttpLimits {
   absl::Duration connect_timeout = absl::Seconds(15);
   // A transfer that stays below 1 KiB/s for this long has stalled. Whole seconds, at least 1.
   absl::Duration stall_timeout = absl::Seconds(30);
+  // Connect to public addresses alone (IsPublicAddress), whatever names and redirects lead to.
+  bool only_public_addresses = false;
 };
 
 // Does what `request` says, whatever the status is: `take` gets the answer's body piece by piece,
 // with the status and headers. UNAVAILABLE if there is no whole answer (no connection, a reset, a
 // stall, a body shorter than its Content-Length), CANCELLED within a second of a stop,
-// INVALID_ARGUMENT for a malformed URL, and any status of `take`, which ends the transfer. Messages
-// name the URL without its query, and no secret. Thread-safe.
+// INVALID_ARGUMENT for a malformed URL, PERMISSION_DENIED for an address that is not allowed, and
+// any status of `take`, which ends the transfer. Messages name the URL without its query, and no
+// secret. Thread-safe.
 absl::StatusOr<HttpResponse> HttpCall(
     const HttpRequest& request, const HttpLimits& limits, const std::stop_token& stop,
     absl::FunctionRef<absl::Status(const HttpResponse&, absl::string_view)> take);

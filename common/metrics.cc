@@ -9,10 +9,12 @@
 #include <sys/socket.h>
 
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -69,7 +71,9 @@ auto& MustMake(Make make) {
 // starts in a CUDA worker.
 class MetricsServer {
  public:
-  explicit MetricsServer(std::shared_ptr<const prometheus::Registry> registry) {
+  // `update` is called on the threads of the server, one call at a time.
+  MetricsServer(std::shared_ptr<const prometheus::Registry> registry, std::function<void()> update)
+      : update_(std::move(update)) {
     constexpr int kThreads = 2;
     constexpr int kTimeoutSeconds = 10;
     server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
@@ -80,8 +84,12 @@ class MetricsServer {
       const int on = 1;
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     });
-    server_.Get("/metrics", [registry = std::move(registry)](const httplib::Request&,
-                                                             httplib::Response& response) {
+    server_.Get("/metrics", [this, registry = std::move(registry)](const httplib::Request&,
+                                                                   httplib::Response& response) {
+      {
+        MutexLock lock(&update_mutex_);
+        update_();
+      }
       response.set_content(prometheus::TextSerializer().Serialize(registry->Collect()),
                            "text/plain; version=0.0.4; charset=utf-8");
     });
@@ -107,6 +115,8 @@ class MetricsServer {
   }
 
  private:
+  const std::function<void()> update_;
+  Mutex update_mutex_;
   httplib::Server server_;
   std::thread thread_;
 };
@@ -122,6 +132,7 @@ struct MetricRegistry::Impl {
   std::map<const void*, std::unique_ptr<Gauge>> gauges ABSL_GUARDED_BY(mutex);
   std::map<const void*, std::unique_ptr<Histogram>> histograms ABSL_GUARDED_BY(mutex);
 
+  std::vector<std::function<void()>> updates;
   std::unique_ptr<MetricsServer> server;  // last: stops before the metrics go
 
   template <typename Wrapper, typename Base, typename Metric>
@@ -169,6 +180,11 @@ MetricRegistry::Histogram& MetricRegistry::GetHistogram(const std::string& name,
   return Impl::Wrap<HistogramImpl>(impl_->histograms, metric);
 }
 
+void MetricRegistry::BeforeScrape(std::function<void()> update) {
+  SASQ_CHECK(impl_->server == nullptr);
+  impl_->updates.push_back(std::move(update));
+}
+
 absl::StatusOr<int> MetricRegistry::Serve(const std::string& address) {
   SASQ_CHECK(impl_->server == nullptr);
   const size_t colon = address.rfind(':');
@@ -179,7 +195,9 @@ absl::StatusOr<int> MetricRegistry::Serve(const std::string& address) {
     return absl::InvalidArgumentError(absl::StrCat("the address for metrics is \"", address,
                                                    "\", want HOST:PORT, such as 127.0.0.1:9433"));
   }
-  impl_->server = std::make_unique<MetricsServer>(impl_->registry);
+  impl_->server = std::make_unique<MetricsServer>(impl_->registry, [impl = impl_.get()] {
+    for (const std::function<void()>& update : impl->updates) update();
+  });
   const std::optional<int> bound = impl_->server->Start(address.substr(0, colon), port);
   if (!bound.has_value()) {
     impl_->server.reset();

@@ -3,6 +3,7 @@
 #ifndef SASQ_COMMON_METRICS_H_
 #define SASQ_COMMON_METRICS_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -53,6 +54,10 @@ class MetricRegistry {
   // `bounds`: upper bounds of the buckets, ascending; the same for every use of a name.
   Histogram& GetHistogram(const std::string& name, const std::string& help,
                           const std::vector<double>& bounds, const MetricLabels& labels = {});
+
+  // Has `update` called before every answer to GET /metrics, one call at a time, to set what is
+  // read from elsewhere. Call before Serve. What `update` refers to outlives the registry.
+  void BeforeScrape(std::function<void()> update);
 
   // Serves GET /metrics on `address` (host:port, port 0 for any) until the registry is destroyed
   // and returns the port. INVALID_ARGUMENT if that is no address, UNAVAILABLE if it cannot be

@@ -12,8 +12,9 @@
 readonly BUILD_PACKAGES=(
   ca-certificates ccache cmake curl g++ git mold ninja-build pkg-config python3 python3-venv unzip
   libabsl-dev libbenchmark-dev libcli11-dev libcpp-httplib-dev libcurl4-openssl-dev libgmock-dev
-  libgrpc++-dev libgtest-dev libpcre2-dev libpq-dev libprotobuf-dev libspdlog-dev libsqlite3-dev libssl-dev
-  libtinyxml2-dev libutf8proc-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
+  libgrpc++-dev libgtest-dev libpcre2-dev libpq-dev libprotobuf-dev libsodium-dev libspdlog-dev
+  libsqlite3-dev libssl-dev libtinyxml2-dev libutf8proc-dev libyaml-cpp-dev nlohmann-json3-dev
+  prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
 )
 readonly TEST_PACKAGES=(chromium clang clang-format clang-tidy openssl postgresql shellcheck)
@@ -80,10 +81,10 @@ install_requirements() {
   note "installed ${1#"$SASQ_ROOT"/}"
 }
 
-# promtool comes in the package of the Prometheus server, which would start one: only unpack it.
-unpack_promtool() {
-  if [ -x "$SASQ_DEPS/tools/promtool" ]; then
-    note "promtool is there"
+# Prometheus for the tests. Its package would start a server when it is installed: only unpack it.
+unpack_prometheus() {
+  if [ -x "$SASQ_DEPS/tools/promtool" ] && [ -x "$SASQ_DEPS/tools/prometheus" ]; then
+    note "Prometheus is there"
     return
   fi
   local folder
@@ -95,9 +96,9 @@ unpack_promtool() {
     dpkg-deb --extract prometheus_*.deb .
   )
   mkdir -p "$SASQ_DEPS/tools"
-  mv "$folder/usr/bin/promtool" "$SASQ_DEPS/tools/promtool"
+  mv "$folder/usr/bin/promtool" "$folder/usr/bin/prometheus" "$SASQ_DEPS/tools/"
   rm -rf "$folder"
-  note "unpacked promtool"
+  note "unpacked Prometheus"
 }
 
 mkdir -p "$SASQ_DEPS"
@@ -106,7 +107,7 @@ step "Debian packages"
 packages=("${BUILD_PACKAGES[@]}")
 [ "$tests" -eq 0 ] || packages+=("${TEST_PACKAGES[@]}")
 install_packages "${packages[@]}"
-[ "$tests" -eq 0 ] || unpack_promtool
+[ "$tests" -eq 0 ] || unpack_prometheus
 
 step "Python environment"
 if ! "$SASQ_DEPS/venv/bin/python" -m pip --version >/dev/null 2>&1; then

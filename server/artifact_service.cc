@@ -19,25 +19,30 @@ constexpr int64_t kMaxBlobMessageBytes = 256 << 10;
 
 class BlobStream final : public PulledStream<v1::DownloadBlobResponse> {
  public:
-  BlobStream(Coordinator& coordinator, Executor& executor, ServerMetrics& metrics,
+  BlobStream(Coordinator& coordinator, const RpcParts& rpc, ServerMetrics& metrics,
              const v1::DownloadBlobRequest& request)
       : coordinator_(coordinator),
-        executor_(executor),
+        rpc_(rpc),
         metrics_(metrics),
-        sha256_(request.sha256()),
+        request_(request),
         offset_(request.offset()) {}
 
  private:
+  absl::Status Begin(Call call) override {
+    who_ = std::move(call.principal);
+    return absl::OkStatus();
+  }
+
   void Produce() override {
     const auto self = std::static_pointer_cast<BlobStream>(shared_from_this());
-    if (!executor_.TrySubmit([self] { self->ReadOn(); })) End(ServerBusyStatus());
+    if (!rpc_.executor.TrySubmit([self] { self->ReadOn(); })) End(ServerBusyStatus());
   }
 
   void ReadOn() {
     absl::StatusOr<std::string> data = NextPiece();
     if (!data.ok()) return End(data.status());
     if (data->empty()) return End(absl::OkStatus());
-    metrics_.BlobBytesSent(data->size());
+    metrics_.BlobBytes("download", data->size());
     v1::DownloadBlobResponse response;
     response.set_offset(offset_);
     offset_ += static_cast<int64_t>(data->size());
@@ -47,7 +52,7 @@ class BlobStream final : public PulledStream<v1::DownloadBlobResponse> {
 
   absl::StatusOr<std::string> NextPiece() {
     if (reader_ == nullptr) {
-      SASQ_ASSIGN_OR_RETURN(reader_, coordinator_.OpenBlob(sha256_));
+      SASQ_ASSIGN_OR_RETURN(reader_, coordinator_.OpenBlob(who_, request_));
       if (offset_ < 0 || offset_ > reader_->size_bytes()) {
         return WithReason(
             absl::OutOfRangeError(absl::StrCat("offset is ", offset_, ", want 0..",
@@ -59,9 +64,10 @@ class BlobStream final : public PulledStream<v1::DownloadBlobResponse> {
   }
 
   Coordinator& coordinator_;
-  Executor& executor_;
+  const RpcParts rpc_;
   ServerMetrics& metrics_;
-  const std::string sha256_;
+  const v1::DownloadBlobRequest request_;
+  Principal who_;  // constant from Begin on
   // One ReadOn at a time.
   int64_t offset_;
   std::unique_ptr<const BlobReader> reader_;
@@ -72,38 +78,44 @@ class BlobStream final : public PulledStream<v1::DownloadBlobResponse> {
 grpc::ServerUnaryReactor* ArtifactServiceImpl::GetArtifact(grpc::CallbackServerContext* context,
                                                            const v1::GetArtifactRequest* request,
                                                            v1::GetArtifactResponse* response) {
-  return RunUnary(context, executor_, [this, request, response]() -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(*response->mutable_artifact(), coordinator_.GetArtifact(request->name()));
-    return absl::OkStatus();
-  });
+  return RunUnary(
+      context, rpc_, Rpc::kGetArtifact, [this, request, response](Call& call) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(*response->mutable_artifact(),
+                              coordinator_.GetArtifact(call.principal, request->name()));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* ArtifactServiceImpl::GetBestScales(
     grpc::CallbackServerContext* context, const v1::GetBestScalesRequest* request,
     v1::GetBestScalesResponse* response) {
-  return RunUnary(context, executor_, [this, request, response]() -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(*response->mutable_scales(), coordinator_.GetBestScales(request->job()));
-    return absl::OkStatus();
-  });
+  return RunUnary(
+      context, rpc_, Rpc::kGetBestScales, [this, request, response](Call& call) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(*response->mutable_scales(),
+                              coordinator_.GetBestScales(call.principal, request->job()));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerWriteReactor<v1::DownloadBlobResponse>* ArtifactServiceImpl::DownloadBlob(
     grpc::CallbackServerContext* context, const v1::DownloadBlobRequest* request) {
-  return std::make_shared<BlobStream>(coordinator_, executor_, metrics_, *request)->Start();
+  return std::make_shared<BlobStream>(coordinator_, rpc_, metrics_, *request)
+      ->Start(rpc_.gate, *context, Rpc::kDownloadBlob);
 }
 
 grpc::ServerUnaryReactor* ArtifactServiceImpl::FindMissingBlobs(
     grpc::CallbackServerContext* context, const v1::FindMissingBlobsRequest* request,
     v1::FindMissingBlobsResponse* response) {
-  return RunUnary(context, executor_, [this, request, response]() -> absl::Status {
-    SASQ_ASSIGN_OR_RETURN(*response, coordinator_.FindMissingBlobs(*request));
-    return absl::OkStatus();
-  });
+  return RunUnary(
+      context, rpc_, Rpc::kFindMissingBlobs, [this, request, response](Call& call) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(*response, coordinator_.FindMissingBlobs(call.principal, *request));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerReadReactor<v1::UploadBlobRequest>* ArtifactServiceImpl::UploadBlob(
-    grpc::CallbackServerContext*, v1::UploadBlobResponse*) {
-  return UploadStream::Start(coordinator_, executor_);
+    grpc::CallbackServerContext* context, v1::UploadBlobResponse*) {
+  return UploadStream::Start(coordinator_, rpc_, *context);
 }
 
 }  // namespace sasq

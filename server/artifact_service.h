@@ -2,9 +2,9 @@
 #ifndef SASQ_SERVER_ARTIFACT_SERVICE_H_
 #define SASQ_SERVER_ARTIFACT_SERVICE_H_
 
-#include "common/executor.h"
 #include "sasq/v1/artifact_service.grpc.pb.h"
 #include "server/coordinator.h"
+#include "server/rpc_run.h"
 #include "server/server_metrics.h"
 
 namespace sasq {
@@ -12,8 +12,8 @@ namespace sasq {
 // Thread-safe. Its arguments outlive it.
 class ArtifactServiceImpl final : public v1::ArtifactService::CallbackService {
  public:
-  ArtifactServiceImpl(Coordinator& coordinator, Executor& executor, ServerMetrics& metrics)
-      : coordinator_(coordinator), executor_(executor), metrics_(metrics) {}
+  ArtifactServiceImpl(Coordinator& coordinator, const RpcParts& rpc, ServerMetrics& metrics)
+      : coordinator_(coordinator), rpc_(rpc), metrics_(metrics) {}
 
   grpc::ServerUnaryReactor* GetArtifact(grpc::CallbackServerContext* context,
                                         const v1::GetArtifactRequest* request,
@@ -31,7 +31,7 @@ class ArtifactServiceImpl final : public v1::ArtifactService::CallbackService {
 
  private:
   Coordinator& coordinator_;
-  Executor& executor_;
+  const RpcParts rpc_;
   ServerMetrics& metrics_;
 };
 

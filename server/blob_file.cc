@@ -27,11 +27,6 @@ absl::Status BlobStoreError(absl::Status status) {
   return WithReason(std::move(status), full ? "STORAGE_FULL" : "STORE_UNAVAILABLE");
 }
 
-absl::Status BlobNotFound(absl::string_view sha256) {
-  return WithReason(absl::NotFoundError(absl::StrCat("there is no blob ", sha256)),
-                    "BLOB_NOT_FOUND");
-}
-
 absl::Status BlobDamaged(absl::string_view sha256, absl::string_view found) {
   return WithReason(absl::DataLossError(absl::StrCat(
                         "blob ", sha256, " is damaged: its stored bytes have the ", "digest ",

@@ -18,8 +18,7 @@ namespace sasq {
 // (STORAGE_FULL) stays, anything else is UNAVAILABLE (STORE_UNAVAILABLE).
 absl::Status BlobStoreError(absl::Status status);
 
-// NOT_FOUND (BLOB_NOT_FOUND), and DATA_LOSS (BLOB_DAMAGED) of bytes that have the digest `found`.
-absl::Status BlobNotFound(absl::string_view sha256);
+// DATA_LOSS (BLOB_DAMAGED) of bytes that have the digest `found`.
 absl::Status BlobDamaged(absl::string_view sha256, absl::string_view found);
 
 // An open file. It reads on when the file was deleted.

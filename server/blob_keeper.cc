@@ -1,6 +1,7 @@
 #include "server/blob_keeper.h"
 
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -47,6 +48,7 @@ absl::Status BlobKeeper::Put(const std::vector<const dispatch::v1::ArtifactFile*
     const absl::Status status = blobs_.Put(file->content()).status();
     metrics_.StoreOperation("put_blob", absl::Seconds(stopwatch.Seconds()), status);
     SASQ_RETURN_IF_ERROR(status);
+    metrics_.BlobBytes("publish", file->content().size());
   }
   metrics_.SetBlobBytes(blobs_.size_bytes());
   return absl::OkStatus();
@@ -61,7 +63,12 @@ void BlobKeeper::Release(const Held& held) {
   RemoveUnreferenced(digests);
 }
 
-absl::Status BlobKeeper::HoldUploads(const v1::JobSpec& spec, Held& held) {
+absl::StatusOr<bool> BlobKeeper::IsFor(const Principal& who, const std::string& digest) {
+  if (who.sees_all_tenants()) return true;
+  return jobs_.IsBlobOf(who.tenant, digest);
+}
+
+absl::Status BlobKeeper::HoldUploads(const Principal& who, const v1::JobSpec& spec, Held& held) {
   std::vector<std::string> digests;
   for (const v1::UploadedFile* file : UploadsOf(spec)) {
     held.blobs.emplace_back().set_sha256(file->sha256());
@@ -71,7 +78,8 @@ absl::Status BlobKeeper::HoldUploads(const v1::JobSpec& spec, Held& held) {
       [&] { return jobs_.HoldBlobs(held.holder, digests, options_.clock->Now()); }));
   for (const v1::UploadedFile* file : UploadsOf(spec)) {
     SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(file->sha256()));
-    if (!size_bytes.has_value()) {
+    SASQ_ASSIGN_OR_RETURN(const bool is_theirs, IsFor(who, file->sha256()));
+    if (!size_bytes.has_value() || !is_theirs) {
       return WithReason(absl::FailedPreconditionError(
                             absl::StrCat("the file ", file->path(), " (", file->sha256(),
                                          ") is not there; upload it, then submit again")),
@@ -88,18 +96,22 @@ absl::Status BlobKeeper::HoldUploads(const v1::JobSpec& spec, Held& held) {
 }
 
 absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
-    const std::vector<std::string>& digests, absl::Time now) {
+    const Principal& who, const std::vector<std::string>& digests, absl::Time now) {
   std::vector<std::string> present;
   for (const std::string& digest : digests) {
+    SASQ_ASSIGN_OR_RETURN(const bool is_theirs, IsFor(who, digest));
+    if (!is_theirs) continue;
     SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(digest));
     if (size_bytes.has_value()) present.push_back(digest);
   }
-  SASQ_RETURN_IF_ERROR(WaitForRemovals([&] { return jobs_.NoteUploads(present, now); }));
+  SASQ_RETURN_IF_ERROR(
+      WaitForRemovals([&] { return jobs_.NoteUploads(who.tenant, present, now); }));
+  const std::set<std::string> noted(present.begin(), present.end());
   // What is still there now stays: a removal that began before was waited for.
   std::vector<v1::MissingBlob> missing;
   for (const std::string& digest : digests) {
     SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(digest));
-    if (size_bytes.has_value()) continue;
+    if (noted.count(digest) > 0 && size_bytes.has_value()) continue;
     v1::MissingBlob& blob = missing.emplace_back();
     blob.set_sha256(digest);
     blob.set_received_bytes(blobs_.UploadedBytes(digest));
@@ -107,10 +119,12 @@ absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
   return missing;
 }
 
-absl::StatusOr<std::unique_ptr<BlobUpload>> BlobKeeper::BeginUpload(const std::string& sha256,
+absl::StatusOr<std::unique_ptr<BlobUpload>> BlobKeeper::BeginUpload(const Principal& who,
+                                                                    const std::string& sha256,
                                                                     int64_t size_bytes,
                                                                     absl::Time now) {
-  SASQ_ASSIGN_OR_RETURN(const std::vector<v1::MissingBlob> missing, FindMissing({sha256}, now));
+  SASQ_ASSIGN_OR_RETURN(const std::vector<v1::MissingBlob> missing,
+                        FindMissing(who, {sha256}, now));
   if (missing.empty()) return nullptr;
   const int64_t needed = size_bytes - missing.front().received_bytes();
   if (blobs_.size_bytes() + needed > options_.max_blob_bytes) {
@@ -124,12 +138,21 @@ absl::StatusOr<std::unique_ptr<BlobUpload>> BlobKeeper::BeginUpload(const std::s
   return blobs_.BeginUpload(sha256, size_bytes);
 }
 
-absl::Status BlobKeeper::FinishUpload(const std::string& sha256, BlobUpload& upload,
-                                      absl::Time now) {
-  SASQ_RETURN_IF_ERROR(WaitForRemovals([&] { return jobs_.NoteUploads({sha256}, now); }));
-  const Stopwatch stopwatch;
-  absl::Status status = upload.Finish();
-  metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
+absl::Status BlobKeeper::FinishUpload(const Principal& who, const std::string& sha256,
+                                      BlobUpload& upload, absl::Time now) {
+  Held held;
+  held.blobs.emplace_back().set_sha256(sha256);
+  absl::Status status = WaitForRemovals(
+      [&] { return jobs_.HoldBlobs(held.holder, {sha256}, options_.clock->Now()); });
+  if (status.ok()) {
+    const Stopwatch stopwatch;
+    status = upload.Finish();
+    metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
+  }
+  // Only now: whoever sent other bytes than the digest's does not get the blob that has it.
+  if (status.ok()) status = jobs_.NoteUploads(who.tenant, {sha256}, now);
+  if (status.ok()) metrics_.BlobBytes("upload", static_cast<size_t>(upload.size_bytes()));
+  Release(held);
   metrics_.SetBlobBytes(blobs_.size_bytes());
   return status;
 }

@@ -18,6 +18,7 @@
 #include "common/uid.h"
 #include "sasq/dispatch/v1/dispatch_service.pb.h"
 #include "sasq/v1/artifact_service.pb.h"
+#include "server/access/principal.h"
 #include "server/blob_store.h"
 #include "server/job_store.h"
 #include "server/server_metrics.h"
@@ -38,7 +39,9 @@ class BlobKeeper {
   BlobKeeper(BlobStore& blobs, JobStore& jobs, ServerMetrics& metrics)
       : BlobKeeper(blobs, jobs, metrics, Options()) {}
   BlobKeeper(BlobStore& blobs, JobStore& jobs, ServerMetrics& metrics, Options options)
-      : options_(options), blobs_(blobs), jobs_(jobs), metrics_(metrics) {}
+      : options_(options), blobs_(blobs), jobs_(jobs), metrics_(metrics) {
+    metrics_.SetBlobLimit(options_.max_blob_bytes);
+  }
 
   // Blobs that stay until Release, referenced or not; for upload_retention if this process dies.
   struct Held {
@@ -53,19 +56,23 @@ class BlobKeeper {
   void Release(const Held& held);
 
   // Holds the uploaded files of a spec, so that a job can be made of them. FAILED_PRECONDITION
-  // (BLOB_MISSING) names the first one that is not there; INVALID_ARGUMENT (INVALID_SPEC) one whose
-  // size is another.
-  absl::Status HoldUploads(const v1::JobSpec& spec, Held& held);
+  // (BLOB_MISSING) names the first one that is not there for the caller; INVALID_ARGUMENT
+  // (INVALID_SPEC) one whose size is another.
+  absl::Status HoldUploads(const Principal& who, const v1::JobSpec& spec, Held& held);
 
-  // Those of the blobs that are not there. The others stay for upload_retention from `now` on.
-  absl::StatusOr<std::vector<v1::MissingBlob>> FindMissing(const std::vector<std::string>& digests,
+  // Those of the blobs that are not there for the caller: whoever has not uploaded a blob has to,
+  // even if another tenant did. The others stay for upload_retention from `now` on.
+  absl::StatusOr<std::vector<v1::MissingBlob>> FindMissing(const Principal& who,
+                                                           const std::vector<std::string>& digests,
                                                            absl::Time now);
-  // Begins an upload; null if the blob is there, which then stays as FindMissing says.
+  // Begins an upload; null if FindMissing does not miss the blob, which then stays as it says.
   // RESOURCE_EXHAUSTED (STORAGE_FULL) beyond max_blob_bytes, else as BlobStore::BeginUpload.
-  absl::StatusOr<std::unique_ptr<BlobUpload>> BeginUpload(const std::string& sha256,
+  absl::StatusOr<std::unique_ptr<BlobUpload>> BeginUpload(const Principal& who,
+                                                          const std::string& sha256,
                                                           int64_t size_bytes, absl::Time now);
   // All bytes are there: makes it a blob that stays for upload_retention.
-  absl::Status FinishUpload(const std::string& sha256, BlobUpload& upload, absl::Time now);
+  absl::Status FinishUpload(const Principal& who, const std::string& sha256, BlobUpload& upload,
+                            absl::Time now);
   // Removes uploads whose time is over, and finishes removals that another process began and did
   // not end.
   absl::Status RemoveExpiredUploads(absl::Time now);
@@ -81,6 +88,8 @@ class BlobKeeper {
   int64_t size_bytes() const { return blobs_.size_bytes(); }
 
  private:
+  // Whether a blob, if it is there, is there for the caller.
+  absl::StatusOr<bool> IsFor(const Principal& who, const std::string& digest);
   struct Removal {
     std::string sha256;
     std::string remover;

@@ -1,6 +1,7 @@
 #include "server/coordinator.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,8 +12,10 @@
 #include "common/status_macros.h"
 #include "common/uid.h"
 #include "quant/reuse/content_key.h"
+#include "server/access/token.h"
 #include "server/attempt.h"
 #include "server/names.h"
+#include "server/not_found.h"
 #include "server/plan.h"
 #include "server/spec_uploads.h"
 #include "server/spec_validation.h"
@@ -71,9 +74,27 @@ absl::Status CheckCancellable(const v1::Job& job) {
       "JOB_ENDED");
 }
 
+// A job of another tenant is not there.
+absl::Status CheckVisible(const Principal& who, const v1::Job& job) {
+  return who.Sees(job.tenant()) ? absl::OkStatus() : JobNotFoundStatus(JobId(job));
+}
+
+bool HasInput(const v1::JobSpec& spec, const std::string& sha256) {
+  const std::vector<const v1::UploadedFile*> files = UploadsOf(spec);
+  return std::any_of(files.begin(), files.end(),
+                     [&sha256](const v1::UploadedFile* file) { return file->sha256() == sha256; });
+}
+
 }  // namespace
 
-absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const v1::SubmitJobRequest& request) {
+absl::StatusOr<JobRecord> Coordinator::GetVisible(const Principal& who, absl::string_view id) {
+  SASQ_ASSIGN_OR_RETURN(JobRecord record, parts_.jobs.Get(id));
+  SASQ_RETURN_IF_ERROR(CheckVisible(who, record.job));
+  return record;
+}
+
+absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const Principal& who,
+                                                             const v1::SubmitJobRequest& request) {
   SASQ_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   SASQ_ASSIGN_OR_RETURN(v1::JobSpec spec, CompleteSpec(request.spec()));
   SASQ_RETURN_IF_ERROR(FieldViolationsStatus(sources_.Check(spec), "INVALID_SPEC"));
@@ -87,8 +108,8 @@ absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const v1::SubmitJob
   }
   BlobKeeper::Held uploads;
   const auto insert = [&]() -> absl::StatusOr<JobRecord> {
-    SASQ_RETURN_IF_ERROR(parts_.blobs.HoldUploads(spec, uploads));
-    return InsertJob(std::move(spec), request.request_id());
+    SASQ_RETURN_IF_ERROR(parts_.blobs.HoldUploads(who, spec, uploads));
+    return InsertJob(who, std::move(spec), request.request_id());
   };
   const absl::StatusOr<JobRecord> record = insert();
   parts_.blobs.Release(uploads);
@@ -97,7 +118,8 @@ absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const v1::SubmitJob
   return response;
 }
 
-absl::StatusOr<JobRecord> Coordinator::InsertJob(v1::JobSpec spec, const std::string& request_id) {
+absl::StatusOr<JobRecord> Coordinator::InsertJob(const Principal& who, v1::JobSpec spec,
+                                                 const std::string& request_id) {
   const absl::Time now = parts_.clock.Now();
   JobChange added;
   added.record.request_id = request_id;
@@ -107,6 +129,7 @@ absl::StatusOr<JobRecord> Coordinator::InsertJob(v1::JobSpec spec, const std::st
   v1::Job& job = added.record.job;
   job.set_name(JobName(NewUid()));
   *job.mutable_spec() = std::move(spec);
+  job.set_tenant(who.tenant);
   job.set_state(v1::JOB_STATE_QUEUED);
   job.set_sequence(1);
   SetTimestamp(now, job.mutable_create_time());
@@ -135,13 +158,14 @@ absl::Status Coordinator::ReuseResult(JobChange& added) {
   return ApplyReuse(earlier->job, earlier->artifact.blobs(), parts_.clock.Now(), added);
 }
 
-absl::StatusOr<v1::Job> Coordinator::GetJob(absl::string_view name) {
+absl::StatusOr<v1::Job> Coordinator::GetJob(const Principal& who, absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
-  SASQ_ASSIGN_OR_RETURN(const JobRecord record, parts_.jobs.Get(id));
+  SASQ_ASSIGN_OR_RETURN(const JobRecord record, GetVisible(who, id));
   return ReaderView(parts_, record);
 }
 
-absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const v1::ListJobsRequest& request) {
+absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const Principal& who,
+                                                           const v1::ListJobsRequest& request) {
   SASQ_ASSIGN_OR_RETURN(const std::vector<v1::JobState> states, CheckListRequest(request));
   int64_t before_position = 0;
   if (!request.page_token().empty()) {
@@ -149,10 +173,12 @@ absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const v1::ListJobsReq
   }
   const int page_size = request.page_size() == 0 ? kDefaultPageSize
                                                  : std::min<int>(request.page_size(), kMaxPageSize);
+  const std::optional<std::string> tenant =
+      who.sees_all_tenants() ? std::nullopt : std::make_optional(who.tenant);
   // One more than asked for tells whether there is a next page.
   SASQ_ASSIGN_OR_RETURN(
       const std::vector<JobRecord> records,
-      parts_.jobs.List({.states = states, .tenant = {}}, before_position, page_size + 1));
+      parts_.jobs.List({.states = states, .tenant = tenant}, before_position, page_size + 1));
   v1::ListJobsResponse response;
   size_t page_bytes = 0;
   for (const JobRecord& record : records) {
@@ -170,12 +196,13 @@ absl::StatusOr<v1::ListJobsResponse> Coordinator::ListJobs(const v1::ListJobsReq
   return response;
 }
 
-absl::StatusOr<v1::Job> Coordinator::CancelJob(absl::string_view name) {
+absl::StatusOr<v1::Job> Coordinator::CancelJob(const Principal& who, absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
   bool changed = false;
   SASQ_ASSIGN_OR_RETURN(
       const JobRecord record, parts_.jobs.Update(id, [&](JobChange& change) -> absl::Status {
         const v1::JobState before = change.record.job.state();
+        SASQ_RETURN_IF_ERROR(CheckVisible(who, change.record.job));
         SASQ_RETURN_IF_ERROR(CheckCancellable(change.record.job));
         SASQ_RETURN_IF_ERROR(
             ApplyCancelRequest(parts_.limits.cancel_grace, parts_.clock.Now(), change));
@@ -189,8 +216,9 @@ absl::StatusOr<v1::Job> Coordinator::CancelJob(absl::string_view name) {
   return ReaderView(parts_, record);
 }
 
-absl::Status Coordinator::DeleteJob(absl::string_view name) {
+absl::Status Coordinator::DeleteJob(const Principal& who, absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
+  SASQ_RETURN_IF_ERROR(GetVisible(who, id).status());
   return RemoveJob(id);
 }
 
@@ -227,17 +255,20 @@ absl::Status Coordinator::DeleteExpiredJobs(absl::Time now, int limit) {
   return absl::OkStatus();
 }
 
-v1::ListWorkersResponse Coordinator::ListWorkers() {
+v1::ListWorkersResponse Coordinator::ListWorkers(const Principal& who) {
   v1::ListWorkersResponse response;
   for (v1::Worker& worker : parts_.workers.List(parts_.clock.Now())) {
+    const bool may_be_hidden = !worker.job().empty() && !who.sees_all_tenants();
+    if (may_be_hidden && !GetJob(who, worker.job()).ok()) worker.clear_job();
     *response.add_workers() = std::move(worker);
   }
   return response;
 }
 
-absl::StatusOr<LogChunk> Coordinator::ReadJobLog(absl::string_view name, int64_t offset,
-                                                 int64_t max_bytes) {
+absl::StatusOr<LogChunk> Coordinator::ReadJobLog(const Principal& who, absl::string_view name,
+                                                 int64_t offset, int64_t max_bytes) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(name));
+  if (!who.sees_all_tenants()) SASQ_RETURN_IF_ERROR(GetVisible(who, id).status());
   SASQ_ASSIGN_OR_RETURN(LogChunk chunk,
                         parts_.jobs.ReadLog(id, std::max<int64_t>(offset, 0), max_bytes));
   if (offset < 0 || offset > chunk.log_size_bytes) {
@@ -249,14 +280,19 @@ absl::StatusOr<LogChunk> Coordinator::ReadJobLog(absl::string_view name, int64_t
   return chunk;
 }
 
-absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(absl::string_view name) {
+absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(const Principal& who,
+                                                      absl::string_view name) {
   SASQ_ASSIGN_OR_RETURN(const ArtifactReference reference, ParseArtifactName(name));
+  const absl::StatusOr<JobRecord> record = GetVisible(who, reference.id);
+  if (!reference.by_job && absl::IsNotFound(record.status())) {
+    return ArtifactNotFoundStatus(reference.id);
+  }
+  SASQ_RETURN_IF_ERROR(record.status());
   if (reference.by_job) {
-    SASQ_ASSIGN_OR_RETURN(const JobRecord record, parts_.jobs.Get(reference.id));
-    if (record.job.artifact().empty()) {
+    if (record->job.artifact().empty()) {
       return WithReason(
           absl::FailedPreconditionError(absl::StrCat(
-              record.job.name(), " is ", JobStateName(record.job.state()),
+              record->job.name(), " is ", JobStateName(record->job.state()),
               "; a job has an artifact once it SUCCEEDED, or FAILED because of a quality gate")),
           "JOB_NOT_SUCCEEDED");
     }
@@ -264,8 +300,10 @@ absl::StatusOr<v1::Artifact> Coordinator::GetArtifact(absl::string_view name) {
   return parts_.jobs.GetArtifact(reference.id);
 }
 
-absl::StatusOr<std::string> Coordinator::GetBestScales(absl::string_view job_name) {
+absl::StatusOr<std::string> Coordinator::GetBestScales(const Principal& who,
+                                                       absl::string_view job_name) {
   SASQ_ASSIGN_OR_RETURN(const std::string id, ParseJobName(job_name));
+  SASQ_RETURN_IF_ERROR(GetVisible(who, id).status());
   SASQ_ASSIGN_OR_RETURN(std::string scales, parts_.jobs.GetBestScales(id));
   if (!scales.empty()) return scales;
   return WithReason(absl::FailedPreconditionError(
@@ -275,15 +313,33 @@ absl::StatusOr<std::string> Coordinator::GetBestScales(absl::string_view job_nam
                     "NO_SCALES");
 }
 
-absl::StatusOr<std::unique_ptr<const BlobReader>> Coordinator::OpenBlob(absl::string_view sha256) {
-  if (!IsSha256Hex(sha256)) {
+absl::StatusOr<std::unique_ptr<const BlobReader>> Coordinator::OpenBlob(
+    const Principal& who, const v1::DownloadBlobRequest& request) {
+  if (!IsSha256Hex(request.sha256())) {
     return FieldViolationsStatus({{"sha256", kWantedDigest}}, "INVALID_DIGEST");
   }
-  return parts_.blobs.Open(sha256);
+  SASQ_ASSIGN_OR_RETURN(const bool may_read, MayRead(who, request));
+  if (!may_read) return BlobNotFoundStatus(request.sha256());
+  return parts_.blobs.Open(request.sha256());
+}
+
+absl::StatusOr<bool> Coordinator::MayRead(const Principal& who,
+                                          const v1::DownloadBlobRequest& request) {
+  if (who.sees_all_tenants()) return true;
+  if (who.role != server::v1::ROLE_WORKER) {
+    return parts_.jobs.IsBlobOf(who.tenant, request.sha256());
+  }
+  const absl::StatusOr<std::string> id = ParseJobName(request.job());
+  if (!id.ok()) return false;
+  const absl::StatusOr<JobRecord> record = parts_.jobs.Get(*id);
+  if (absl::IsNotFound(record.status())) return false;
+  SASQ_RETURN_IF_ERROR(record.status());
+  return !record->lease_token.empty() && EqualSecrets(record->lease_token, request.lease_token()) &&
+         HasInput(record->job.spec(), request.sha256());
 }
 
 absl::StatusOr<v1::FindMissingBlobsResponse> Coordinator::FindMissingBlobs(
-    const v1::FindMissingBlobsRequest& request) {
+    const Principal& who, const v1::FindMissingBlobsRequest& request) {
   if (request.sha256_size() > kMaxDigests) {
     return FieldViolationsStatus({{"sha256", absl::StrCat("has ", request.sha256_size(),
                                                           " entries, want at most ", kMaxDigests)}},
@@ -297,13 +353,14 @@ absl::StatusOr<v1::FindMissingBlobsResponse> Coordinator::FindMissingBlobs(
   SASQ_RETURN_IF_ERROR(FieldViolationsStatus(violations, "INVALID_DIGEST"));
   const std::vector<std::string> digests(request.sha256().begin(), request.sha256().end());
   SASQ_ASSIGN_OR_RETURN(const std::vector<v1::MissingBlob> missing,
-                        parts_.blobs.FindMissing(digests, parts_.clock.Now()));
+                        parts_.blobs.FindMissing(who, digests, parts_.clock.Now()));
   v1::FindMissingBlobsResponse response;
   response.mutable_missing()->Assign(missing.begin(), missing.end());
   return response;
 }
 
-absl::StatusOr<std::unique_ptr<BlobUpload>> Coordinator::BeginUpload(const v1::UploadStart& start) {
+absl::StatusOr<std::unique_ptr<BlobUpload>> Coordinator::BeginUpload(const Principal& who,
+                                                                     const v1::UploadStart& start) {
   if (!IsSha256Hex(start.sha256())) {
     return FieldViolationsStatus({{"start.sha256", kWantedDigest}}, "INVALID_DIGEST");
   }
@@ -315,7 +372,7 @@ absl::StatusOr<std::unique_ptr<BlobUpload>> Coordinator::BeginUpload(const v1::U
   }
   SASQ_ASSIGN_OR_RETURN(
       std::unique_ptr<BlobUpload> upload,
-      parts_.blobs.BeginUpload(start.sha256(), start.size_bytes(), parts_.clock.Now()));
+      parts_.blobs.BeginUpload(who, start.sha256(), start.size_bytes(), parts_.clock.Now()));
   if (upload != nullptr && upload->size_bytes() != start.offset()) {
     return WithReason(absl::FailedPreconditionError(absl::StrCat(
                           "start.offset is ", start.offset(), ", want ", upload->size_bytes(),
@@ -325,8 +382,9 @@ absl::StatusOr<std::unique_ptr<BlobUpload>> Coordinator::BeginUpload(const v1::U
   return upload;
 }
 
-absl::Status Coordinator::FinishUpload(const v1::UploadStart& start, BlobUpload& upload) {
-  return parts_.blobs.FinishUpload(start.sha256(), upload, parts_.clock.Now());
+absl::Status Coordinator::FinishUpload(const Principal& who, const v1::UploadStart& start,
+                                       BlobUpload& upload) {
+  return parts_.blobs.FinishUpload(who, start.sha256(), upload, parts_.clock.Now());
 }
 
 }  // namespace sasq

@@ -34,8 +34,9 @@ absl::StatusOr<std::optional<EarlierResult>> FindEarlierResult(const Coordinator
   SASQ_RETURN_IF_ERROR(artifact.status());
   std::vector<std::string> digests;
   for (const v1::Blob& blob : artifact->blobs()) digests.push_back(blob.sha256());
+  const Principal owner{"", std::string(tenant), server::v1::ROLE_SUBMITTER};
   SASQ_ASSIGN_OR_RETURN(const std::vector<v1::MissingBlob> missing,
-                        parts.blobs.FindMissing(digests, parts.clock.Now()));
+                        parts.blobs.FindMissing(owner, digests, parts.clock.Now()));
   if (!missing.empty()) return std::nullopt;
   return EarlierResult{earlier->job, *std::move(artifact)};
 }

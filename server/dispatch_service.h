@@ -2,11 +2,13 @@
 #ifndef SASQ_SERVER_DISPATCH_SERVICE_H_
 #define SASQ_SERVER_DISPATCH_SERVICE_H_
 
-#include "common/executor.h"
+#include <atomic>
+
 #include "sasq/dispatch/v1/dispatch_service.grpc.pb.h"
 #include "server/coordinator_parts.h"
 #include "server/lease_manager.h"
 #include "server/lease_queue.h"
+#include "server/rpc_run.h"
 
 namespace sasq {
 
@@ -14,8 +16,8 @@ namespace sasq {
 class DispatchServiceImpl final : public dispatch::v1::DispatchService::CallbackService {
  public:
   DispatchServiceImpl(LeaseManager& leases, LeaseQueue& queue, const CoordinatorParts& parts,
-                      Executor& executor)
-      : leases_(leases), queue_(queue), parts_(parts), executor_(executor) {}
+                      const RpcParts& rpc)
+      : leases_(leases), queue_(queue), parts_(parts), rpc_(rpc) {}
 
   grpc::ServerUnaryReactor* RegisterWorker(grpc::CallbackServerContext* context,
                                            const dispatch::v1::RegisterWorkerRequest* request,
@@ -34,7 +36,8 @@ class DispatchServiceImpl final : public dispatch::v1::DispatchService::Callback
   LeaseManager& leases_;
   LeaseQueue& queue_;
   const CoordinatorParts parts_;
-  Executor& executor_;
+  const RpcParts rpc_;
+  std::atomic<int> lease_call_count_{0};
 };
 
 }  // namespace sasq

@@ -14,6 +14,7 @@
 #include "common/part_file.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "server/not_found.h"
 
 namespace sasq {
 namespace {
@@ -88,7 +89,7 @@ absl::StatusOr<std::string> FolderBlobStore::Put(absl::string_view content) {
 absl::StatusOr<std::unique_ptr<const BlobReader>> FolderBlobStore::Open(absl::string_view sha256) {
   SASQ_ASSIGN_OR_RETURN(std::unique_ptr<const FileBlobReader> reader,
                         FileBlobReader::Open(PathOf(sha256)));
-  if (reader == nullptr) return BlobNotFound(sha256);
+  if (reader == nullptr) return BlobNotFoundStatus(sha256);
   const bool is_large = reader->size_bytes() >= kCheckedOnceBytes;
   if (is_large) {
     MutexLock lock(&mutex_);

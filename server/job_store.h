@@ -51,6 +51,7 @@ struct LogChunk {
 // The store at a glance.
 struct JobStats {
   std::map<v1::JobState, int64_t> count_by_state;
+  std::map<uint32_t, int64_t> queued_by_device_kinds;     // JobRecord::device_kinds
   absl::Time oldest_queue_time = absl::InfiniteFuture();  // infinite: nothing is queued
 };
 
@@ -117,23 +118,29 @@ class JobStore {
   virtual absl::StatusOr<std::vector<std::string>> Delete(
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) = 0;
 
-  // Notes that blobs were uploaded, or asked for, at `time`: they count as referred to until
-  // ExpireUploads forgets that. UNAVAILABLE (BLOB_IN_REMOVAL), and nothing is noted, while one of
-  // them is being removed.
-  virtual absl::Status NoteUploads(const std::vector<std::string>& digests, absl::Time time) = 0;
+  // Notes that a tenant has uploaded blobs, or asked for its own, at `time`: they count as referred
+  // to, and as the tenant's, until ExpireUploads forgets that. UNAVAILABLE (BLOB_IN_REMOVAL), and
+  // nothing is noted, while one of them is being removed.
+  virtual absl::Status NoteUploads(absl::string_view tenant,
+                                   const std::vector<std::string>& digests, absl::Time time) = 0;
 
-  // The same for blobs that `holder`, a NewUid, is about to put or to refer to: until ReleaseBlobs,
-  // or until ExpireUploads where the holder died.
+  // Lets blobs count as referred to that `holder`, a NewUid, is about to put or to refer to: until
+  // ReleaseBlobs, or until ExpireUploads where the holder died. Errors as of NoteUploads.
   virtual absl::Status HoldBlobs(const std::string& holder, const std::vector<std::string>& digests,
                                  absl::Time time) = 0;
   virtual absl::Status ReleaseBlobs(const std::string& holder) = 0;
 
-  // Forgets uploads and holds that were noted last before `time`, and returns the digests.
+  // Forgets uploads and holds that were noted last before `time`, and returns their digests, some
+  // of them more than once.
   virtual absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) = 0;
 
   // Whether an artifact, the spec of a job (an `upload:` source), a noted upload or a holder refers
   // to the blob.
   virtual absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) = 0;
+
+  // Whether one of the tenant does: an artifact or the spec of a job of the tenant, or an upload
+  // that was noted for it.
+  virtual absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) = 0;
 
   // A removal that takes longer has died, and another caller takes it over.
   static constexpr absl::Duration kBlobRemovalTimeout = absl::Minutes(10);

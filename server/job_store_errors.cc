@@ -5,12 +5,6 @@
 
 namespace sasq {
 
-absl::Status JobNotFound(absl::string_view id) {
-  return WithReason(absl::NotFoundError(absl::StrCat("there is no job `jobs/", id,
-                                                     "`; ListJobs shows those there are")),
-                    "JOB_NOT_FOUND");
-}
-
 absl::Status RequestIdReused(const JobRecord& stored) {
   return WithReason(absl::AlreadyExistsError(absl::StrCat(
                         "request_id \"", stored.request_id, "\" was used for ", stored.job.name(),
@@ -26,11 +20,6 @@ absl::Status TenantQueueFull(absl::string_view tenant, int64_t max_queued) {
                              "them, cancel some, or ask for a larger "
                              "--max_queued_per_tenant")},
       "TENANT_QUEUE_FULL");
-}
-
-absl::Status ArtifactNotFound(absl::string_view id) {
-  return WithReason(absl::NotFoundError(absl::StrCat("there is no artifact `artifacts/", id, "`")),
-                    "ARTIFACT_NOT_FOUND");
 }
 
 absl::Status BlobInRemoval(absl::string_view sha256) {

@@ -11,15 +11,11 @@
 
 namespace sasq {
 
-// NOT_FOUND (JOB_NOT_FOUND).
-absl::Status JobNotFound(absl::string_view id);
 // ALREADY_EXISTS (REQUEST_ID_REUSED): `stored` has the request id and another spec.
 absl::Status RequestIdReused(const JobRecord& stored);
 // RESOURCE_EXHAUSTED (TENANT_QUEUE_FULL) with a google.rpc.QuotaFailure.
 absl::Status TenantQueueFull(absl::string_view tenant, int64_t max_queued);
 
-// NOT_FOUND (ARTIFACT_NOT_FOUND).
-absl::Status ArtifactNotFound(absl::string_view id);
 // UNAVAILABLE (BLOB_IN_REMOVAL).
 absl::Status BlobInRemoval(absl::string_view sha256);
 // DATA_LOSS (STORE_DAMAGED). `what`: such as `job at position 7`.

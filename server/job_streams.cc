@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/mutex.h"
 #include "common/rpc_status.h"
+#include "common/status_macros.h"
 #include "server/names.h"
 #include "server/pulled_stream.h"
 #include "server/server_status.h"
@@ -20,25 +21,17 @@ constexpr int64_t kMaxLogMessageBytes = 64 << 10;
 class WatchStream final : public PulledStream<v1::WatchJobResponse>, public JobSubscriber {
  public:
   WatchStream(const StreamParts& parts, const v1::WatchJobRequest& request)
-      : parts_(parts), name_(request.name()), sent_sequence_(request.after_sequence()) {}
-
-  // Subscribes before it reads, so that no change falls between.
-  void Begin() {
-    const auto self = std::static_pointer_cast<WatchStream>(shared_from_this());
-    if (!parts_.hub.Subscribe(name_, self)) return Stop(ServerShutdownStatus());
-    const bool accepted = parts_.executor.TrySubmit([self] {
-      absl::StatusOr<v1::Job> job = self->parts_.coordinator.GetJob(self->name_);
-      if (!job.ok()) return self->Stop(job.status());
-      self->OnJobChanged(std::make_shared<const v1::Job>(*std::move(job)));
-    });
-    if (!accepted) Stop(ServerBusyStatus());
-  }
+      : parts_(parts),
+        name_(request.name()),
+        after_sequence_(request.after_sequence()),
+        sent_sequence_(request.after_sequence()) {}
 
   void OnJobChanged(const std::shared_ptr<const v1::Job>& job) override {
     {
       MutexLock lock(&mutex_);
       if (latest_ != nullptr && latest_->sequence() >= job->sequence()) return;
       latest_ = job;
+      if (!may_see_) return;
     }
     Wake();
   }
@@ -48,11 +41,31 @@ class WatchStream final : public PulledStream<v1::WatchJobResponse>, public JobS
   void OnServerShutdown() override { Stop(ServerShutdownStatus()); }
 
  private:
+  // Subscribes before it reads, so that no change falls between.
+  absl::Status Begin(Call call) override {
+    SASQ_RETURN_IF_ERROR(ParseJobName(name_).status());
+    if (after_sequence_ < 0) {
+      return FieldViolationsStatus(
+          {{"after_sequence", absl::StrCat("is ", after_sequence_, ", want 0 or more")}},
+          "INVALID_REQUEST");
+    }
+    const auto self = std::static_pointer_cast<WatchStream>(shared_from_this());
+    if (!parts_.hub.Subscribe(name_, self)) return ServerShutdownStatus();
+    const bool accepted = parts_.rpc.executor.TrySubmit([self, who = std::move(call.principal)] {
+      absl::StatusOr<v1::Job> job = self->parts_.coordinator.GetJob(who, self->name_);
+      if (!job.ok()) return self->Stop(job.status());
+      self->Show(std::make_shared<const v1::Job>(*std::move(job)));
+    });
+    return accepted ? absl::OkStatus() : ServerBusyStatus();
+  }
+
   void Produce() override {
     std::shared_ptr<const v1::Job> job;
     {
       MutexLock lock(&mutex_);
-      if (latest_ != nullptr && latest_->sequence() > sent_sequence_) {
+      if (!may_see_) {
+        // The job is still being read.
+      } else if (latest_ != nullptr && latest_->sequence() > sent_sequence_) {
         job = latest_;
         sent_sequence_ = job->sequence();
       } else if (latest_ != nullptr && IsEndedState(latest_->state())) {
@@ -67,11 +80,23 @@ class WatchStream final : public PulledStream<v1::WatchJobResponse>, public JobS
   }
   void OnEnded() override { parts_.hub.Unsubscribe(name_, this); }
 
+  // The caller may see the job, which was like this when that was found out.
+  void Show(const std::shared_ptr<const v1::Job>& job) {
+    {
+      MutexLock lock(&mutex_);
+      may_see_ = true;
+      if (latest_ == nullptr || latest_->sequence() < job->sequence()) latest_ = job;
+    }
+    Wake();
+  }
+
   const StreamParts parts_;
   const std::string name_;
+  const int64_t after_sequence_;
   bool ended_ = false;  // one Produce at a time
 
   Mutex mutex_;
+  bool may_see_ ABSL_GUARDED_BY(mutex_) = false;  // until the job was read, nobody knows
   std::shared_ptr<const v1::Job> latest_ ABSL_GUARDED_BY(mutex_);
   int64_t sent_sequence_ ABSL_GUARDED_BY(mutex_);
 };
@@ -84,11 +109,6 @@ class LogStream final : public PulledStream<v1::ReadJobLogResponse>, public JobS
         follow_(request.follow()),
         offset_(request.offset()) {}
 
-  void Begin() {
-    const auto self = std::static_pointer_cast<LogStream>(shared_from_this());
-    if (!parts_.hub.Subscribe(name_, self)) Stop(ServerShutdownStatus());
-  }
-
   void OnJobChanged(const std::shared_ptr<const v1::Job>& job) override {
     if (IsEndedState(job->state())) Wake();
   }
@@ -97,14 +117,20 @@ class LogStream final : public PulledStream<v1::ReadJobLogResponse>, public JobS
   void OnServerShutdown() override { Stop(ServerShutdownStatus()); }
 
  private:
+  absl::Status Begin(Call call) override {
+    who_ = std::move(call.principal);
+    const auto self = std::static_pointer_cast<LogStream>(shared_from_this());
+    return parts_.hub.Subscribe(name_, self) ? absl::OkStatus() : ServerShutdownStatus();
+  }
+
   void Produce() override {
     const auto self = std::static_pointer_cast<LogStream>(shared_from_this());
-    if (!parts_.executor.TrySubmit([self] { self->ReadOn(); })) End(ServerBusyStatus());
+    if (!parts_.rpc.executor.TrySubmit([self] { self->ReadOn(); })) End(ServerBusyStatus());
   }
 
   void ReadOn() {
     absl::StatusOr<LogChunk> chunk =
-        parts_.coordinator.ReadJobLog(name_, offset_, kMaxLogMessageBytes);
+        parts_.coordinator.ReadJobLog(who_, name_, offset_, kMaxLogMessageBytes);
     if (!chunk.ok()) return End(chunk.status());
     if (chunk->data.empty()) {
       return follow_ && !chunk->job_ended ? Wait() : End(absl::OkStatus());
@@ -120,43 +146,24 @@ class LogStream final : public PulledStream<v1::ReadJobLogResponse>, public JobS
   const StreamParts parts_;
   const std::string name_;
   const bool follow_;
+  Principal who_;   // constant from Begin on
   int64_t offset_;  // one ReadOn at a time
-};
-
-// A stream that ends with `status` and sends nothing.
-template <typename Response>
-class RefusedStream final : public PulledStream<Response> {
- public:
-  explicit RefusedStream(absl::Status status) : status_(std::move(status)) {}
-
- private:
-  void Produce() override { this->End(status_); }
-  const absl::Status status_;
 };
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::WatchJobResponse>* StartWatchJob(const StreamParts& parts,
-                                                              const v1::WatchJobRequest& request) {
-  absl::Status status = ParseJobName(request.name()).status();
-  if (status.ok() && request.after_sequence() < 0) {
-    status = FieldViolationsStatus(
-        {{"after_sequence", absl::StrCat("is ", request.after_sequence(), ", want 0 or more")}},
-        "INVALID_REQUEST");
-  }
-  if (!status.ok()) {
-    return std::make_shared<RefusedStream<v1::WatchJobResponse>>(std::move(status))->Start();
-  }
-  const auto stream = std::make_shared<WatchStream>(parts, request);
-  stream->Begin();
-  return stream->Start();
+grpc::ServerWriteReactor<v1::WatchJobResponse>* StartWatchJob(
+    const StreamParts& parts, const grpc::CallbackServerContext& context,
+    const v1::WatchJobRequest& request) {
+  return std::make_shared<WatchStream>(parts, request)
+      ->Start(parts.rpc.gate, context, Rpc::kWatchJob);
 }
 
 grpc::ServerWriteReactor<v1::ReadJobLogResponse>* StartReadJobLog(
-    const StreamParts& parts, const v1::ReadJobLogRequest& request) {
-  const auto stream = std::make_shared<LogStream>(parts, request);
-  stream->Begin();
-  return stream->Start();
+    const StreamParts& parts, const grpc::CallbackServerContext& context,
+    const v1::ReadJobLogRequest& request) {
+  return std::make_shared<LogStream>(parts, request)
+      ->Start(parts.rpc.gate, context, Rpc::kReadJobLog);
 }
 
 }  // namespace sasq

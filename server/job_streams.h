@@ -4,9 +4,9 @@
 
 #include <grpcpp/support/server_callback.h>
 
-#include "common/executor.h"
 #include "sasq/v1/quantization_service.pb.h"
 #include "server/coordinator.h"
+#include "server/rpc_run.h"
 #include "server/watch_hub.h"
 
 namespace sasq {
@@ -15,17 +15,19 @@ namespace sasq {
 struct StreamParts {
   Coordinator& coordinator;
   WatchHub& hub;
-  Executor& executor;
+  RpcParts rpc;
 };
 
 // WatchJob: sends the job now and after every change, the latest state only, and ends after an
 // ended one.
-grpc::ServerWriteReactor<v1::WatchJobResponse>* StartWatchJob(const StreamParts& parts,
-                                                              const v1::WatchJobRequest& request);
+grpc::ServerWriteReactor<v1::WatchJobResponse>* StartWatchJob(
+    const StreamParts& parts, const grpc::CallbackServerContext& context,
+    const v1::WatchJobRequest& request);
 
 // ReadJobLog: sends the log from an offset, and with `follow` what is added until the job ends.
 grpc::ServerWriteReactor<v1::ReadJobLogResponse>* StartReadJobLog(
-    const StreamParts& parts, const v1::ReadJobLogRequest& request);
+    const StreamParts& parts, const grpc::CallbackServerContext& context,
+    const v1::ReadJobLogRequest& request);
 
 }  // namespace sasq
 

@@ -337,11 +337,13 @@ absl::Status LeaseManager::ShareWorkers(absl::Time now) {
 absl::Status LeaseManager::Tick(absl::Time now) {
   parts_.workers.ForgetLost(now);
   SASQ_RETURN_IF_ERROR(ShareWorkers(now));
-  parts_.metrics.SetWorkers(parts_.workers.List(now));
+  const std::vector<v1::Worker> workers = parts_.workers.List(now);
+  parts_.metrics.SetWorkers(workers, now);
   parts_.metrics.SetBlobBytes(parts_.blobs.size_bytes());
   SASQ_RETURN_IF_ERROR(ExpireLeases(now));
   SASQ_ASSIGN_OR_RETURN(const JobStats stats, parts_.jobs.Stats());
   parts_.metrics.SetJobs(stats, now);
+  parts_.metrics.SetQueue(stats, workers);
   // A pause may be over, or a tenant below its limit again.
   if (stats.count_by_state.count(v1::JOB_STATE_QUEUED) > 0) parts_.events.OnJobQueued();
   return absl::OkStatus();

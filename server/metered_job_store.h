@@ -63,8 +63,9 @@ class MeteredJobStore final : public JobStore {
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) override {
     return Meter("delete", [&] { return inner_.Delete(id, check); });
   }
-  absl::Status NoteUploads(const std::vector<std::string>& digests, absl::Time time) override {
-    return Meter("note_uploads", [&] { return inner_.NoteUploads(digests, time); });
+  absl::Status NoteUploads(absl::string_view tenant, const std::vector<std::string>& digests,
+                           absl::Time time) override {
+    return Meter("note_uploads", [&] { return inner_.NoteUploads(tenant, digests, time); });
   }
   absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) override {
     return Meter("expire_uploads", [&] { return inner_.ExpireUploads(time); });
@@ -93,6 +94,9 @@ class MeteredJobStore final : public JobStore {
   absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(const std::vector<SharedWorker>& changed,
                                                          absl::Time oldest) override {
     return Meter("share_workers", [&] { return inner_.ShareWorkers(changed, oldest); });
+  }
+  absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) override {
+    return Meter("is_blob_of", [&] { return inner_.IsBlobOf(tenant, sha256); });
   }
   absl::StatusOr<JobStats> Stats() override {
     return Meter("stats", [&] { return inner_.Stats(); });

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "server/job_store_errors.h"
+#include "server/not_found.h"
 #include "server/spec_uploads.h"
 #include "server/timestamps.h"
 
@@ -178,7 +179,7 @@ absl::StatusOr<JobRecord> ReadJob(PostgresConnection& connection, absl::string_v
                                   " FROM jobs WHERE id = $1 FOR UPDATE"
                                 : "SELECT " SASQ_POSTGRES_JOB_COLUMNS " FROM jobs WHERE id = $1",
                      Text(id)));
-  if (rows.size() == 0) return JobNotFound(id);
+  if (rows.size() == 0) return JobNotFoundStatus(id);
   return ReadJobRow(rows, 0);
 }
 
@@ -279,8 +280,24 @@ absl::StatusOr<bool> IsReferenced(PostgresConnection& connection, absl::string_v
       const PostgresRows rows,
       connection.Run("SELECT EXISTS (SELECT 1 FROM artifact_blobs WHERE sha256 = $1) OR "
                      "EXISTS (SELECT 1 FROM job_inputs WHERE sha256 = $1) OR "
-                     "EXISTS (SELECT 1 FROM uploads WHERE sha256 = $1)",
+                     "EXISTS (SELECT 1 FROM uploads WHERE sha256 = $1) OR "
+                     "EXISTS (SELECT 1 FROM blob_holds WHERE sha256 = $1)",
                      Text(sha256)));
+  return rows.Int(0, 0) != 0;
+}
+
+absl::StatusOr<bool> IsReferencedBy(PostgresConnection& connection, absl::string_view tenant,
+                                    absl::string_view sha256) {
+  PostgresValues values = Text(sha256);
+  values.Text(tenant);
+  SASQ_ASSIGN_OR_RETURN(
+      const PostgresRows rows,
+      connection.Run("SELECT EXISTS (SELECT 1 FROM artifact_blobs JOIN jobs ON jobs.id = job_id "
+                     "WHERE sha256 = $1 AND tenant = $2) OR "
+                     "EXISTS (SELECT 1 FROM job_inputs JOIN jobs ON jobs.id = job_id "
+                     "WHERE sha256 = $1 AND tenant = $2) OR "
+                     "EXISTS (SELECT 1 FROM uploads WHERE sha256 = $1 AND tenant = $2)",
+                     values));
   return rows.Int(0, 0) != 0;
 }
 

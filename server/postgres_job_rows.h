@@ -52,6 +52,9 @@ absl::StatusOr<std::string> ReadBestScales(PostgresConnection& connection, absl:
 absl::StatusOr<std::vector<std::string>> ReferencesOfJob(PostgresConnection& connection,
                                                          absl::string_view id);
 absl::StatusOr<bool> IsReferenced(PostgresConnection& connection, absl::string_view sha256);
+// The same, but only what belongs to jobs and uploads of a tenant.
+absl::StatusOr<bool> IsReferencedBy(PostgresConnection& connection, absl::string_view tenant,
+                                    absl::string_view sha256);
 
 }  // namespace sasq
 

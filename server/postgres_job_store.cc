@@ -6,8 +6,10 @@
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "server/job_store_errors.h"
+#include "server/not_found.h"
 #include "server/postgres_job_rows.h"
 #include "server/postgres_schema.h"
+#include "server/postgres_workers.h"
 
 namespace sasq {
 namespace {
@@ -45,26 +47,6 @@ absl::StatusOr<PostgresRows> FindNext(PostgresConnection& connection, const Leas
       "GROUP BY tenant HAVING count(*) >= $4) "
       "ORDER BY rank, position LIMIT 1 FOR UPDATE SKIP LOCKED",
       values);
-}
-
-absl::Status WriteWorker(PostgresConnection& connection, const std::string& coordinator,
-                         const SharedWorker& worker) {
-  PostgresValues values;
-  values.Text(worker.worker.id())
-      .Text(coordinator)
-      .Text(worker.instance_id)
-      .Time(worker.last_seen)
-      .Int(worker.draining ? 1 : 0)
-      .Bytes(worker.worker.SerializeAsString());
-  // A worker that has changed its coordinator is the newer one's.
-  return connection
-      .Run(
-          "INSERT INTO workers (id, coordinator, instance, last_seen, draining, worker) "
-          "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET coordinator = $2, "
-          "instance = $3, last_seen = $4, draining = $5, worker = $6 "
-          "WHERE workers.last_seen <= $4",
-          values)
-      .status();
 }
 
 }  // namespace
@@ -273,7 +255,7 @@ absl::StatusOr<v1::Artifact> PostgresJobStore::GetArtifact(absl::string_view id)
         SASQ_ASSIGN_OR_RETURN(
             const PostgresRows rows,
             connection.Run("SELECT artifact FROM artifacts WHERE job_id = $1", values));
-        if (rows.size() == 0) return ArtifactNotFound(id);
+        if (rows.size() == 0) return ArtifactNotFoundStatus(id);
         if (artifact.ParseFromString(rows.Bytes(0, 0))) return absl::OkStatus();
         return StoredDataDamaged(absl::StrCat("artifact `artifacts/", id, "`"));
       });
@@ -346,18 +328,33 @@ absl::StatusOr<std::vector<std::string>> PostgresJobStore::Delete(
       });
 }
 
-absl::Status PostgresJobStore::NoteUploads(const std::vector<std::string>& digests,
+absl::Status PostgresJobStore::NoteUploads(absl::string_view tenant,
+                                           const std::vector<std::string>& digests,
                                            absl::Time time) {
-  return HoldBlobs(/*holder=*/"", digests, time);
+  return WriteReferences(
+      "INSERT INTO uploads (sha256, tenant, time) SELECT DISTINCT sha256, $2, $3::bigint "
+      "FROM unnest($1::text[]) AS sha256 ORDER BY sha256 "
+      "ON CONFLICT (sha256, tenant) DO UPDATE SET time = excluded.time",
+      digests, tenant, time);
 }
 
 absl::Status PostgresJobStore::HoldBlobs(const std::string& holder,
                                          const std::vector<std::string>& digests, absl::Time time) {
+  return WriteReferences(
+      "INSERT INTO blob_holds (sha256, holder, time) SELECT DISTINCT sha256, $2, $3::bigint "
+      "FROM unnest($1::text[]) AS sha256 ORDER BY sha256 "
+      "ON CONFLICT (sha256, holder) DO UPDATE SET time = excluded.time",
+      digests, holder, time);
+}
+
+absl::Status PostgresJobStore::WriteReferences(const char* sql,
+                                               const std::vector<std::string>& digests,
+                                               absl::string_view owner, absl::Time time) {
   if (digests.empty()) return absl::OkStatus();
   PostgresValues wanted;
   wanted.Text(ArrayOf(digests));
   PostgresValues values = wanted;
-  values.Text(holder).Time(time);
+  values.Text(owner).Time(time);
   return pool_.Transaction(
       PostgresAccess::kWrite, [&](PostgresConnection& connection) -> absl::Status {
         SASQ_RETURN_IF_ERROR(connection.Run(kShareBlobs).status());
@@ -366,14 +363,7 @@ absl::Status PostgresJobStore::HoldBlobs(const std::string& holder,
                                              "WHERE sha256 = ANY ($1::text[]) LIMIT 1",
                                              wanted));
         if (marked.size() > 0) return BlobInRemoval(marked.Bytes(0, 0));
-        // In one order, so that two callers do not wait for one another.
-        return connection
-            .Run(
-                "INSERT INTO uploads (sha256, holder, time) SELECT DISTINCT sha256, $2, "
-                "$3::bigint FROM unnest($1::text[]) AS sha256 ORDER BY sha256 "
-                "ON CONFLICT (sha256, holder) DO UPDATE SET time = excluded.time",
-                values)
-            .status();
+        return connection.Run(sql, values).status();
       });
 }
 
@@ -381,8 +371,7 @@ absl::Status PostgresJobStore::ReleaseBlobs(const std::string& holder) {
   PostgresValues values;
   values.Text(holder);
   return pool_.Transaction(PostgresAccess::kWrite, [&](PostgresConnection& connection) {
-    return connection.Run("DELETE FROM uploads WHERE holder = $1 AND holder <> ''", values)
-        .status();
+    return connection.Run("DELETE FROM blob_holds WHERE holder = $1", values).status();
   });
 }
 
@@ -394,10 +383,22 @@ absl::StatusOr<std::vector<std::string>> PostgresJobStore::ExpireUploads(absl::T
       [&](PostgresConnection& connection, std::vector<std::string>& expired) -> absl::Status {
         SASQ_ASSIGN_OR_RETURN(
             const PostgresRows rows,
-            connection.Run("DELETE FROM uploads WHERE time < $1 RETURNING sha256", values));
+            connection.Run("WITH u AS (DELETE FROM uploads WHERE time < $1 RETURNING sha256), "
+                           "h AS (DELETE FROM blob_holds WHERE time < $1 RETURNING sha256) "
+                           "SELECT sha256 FROM u UNION ALL SELECT sha256 FROM h",
+                           values));
         expired = FirstColumn(rows);
         return absl::OkStatus();
       });
+}
+
+absl::StatusOr<bool> PostgresJobStore::IsBlobOf(absl::string_view tenant,
+                                                absl::string_view sha256) {
+  return Run<bool>(PostgresAccess::kRead,
+                   [&](PostgresConnection& connection, bool& referenced) -> absl::Status {
+                     SASQ_ASSIGN_OR_RETURN(referenced, IsReferencedBy(connection, tenant, sha256));
+                     return absl::OkStatus();
+                   });
 }
 
 absl::StatusOr<bool> PostgresJobStore::IsBlobReferenced(absl::string_view sha256) {
@@ -455,32 +456,10 @@ absl::StatusOr<std::vector<std::string>> PostgresJobStore::StaleBlobRemovals(abs
 
 absl::StatusOr<std::vector<SharedWorker>> PostgresJobStore::ShareWorkers(
     const std::vector<SharedWorker>& changed, absl::Time oldest) {
-  PostgresValues forgotten;
-  forgotten.Time(oldest);
-  PostgresValues self;
-  self.Text(origin_);
   return Run<std::vector<SharedWorker>>(
       PostgresAccess::kWrite,
       [&](PostgresConnection& connection, std::vector<SharedWorker>& others) -> absl::Status {
-        for (const SharedWorker& worker : changed) {
-          SASQ_RETURN_IF_ERROR(WriteWorker(connection, origin_, worker));
-        }
-        SASQ_RETURN_IF_ERROR(
-            connection.Run("DELETE FROM workers WHERE last_seen < $1", forgotten).status());
-        SASQ_ASSIGN_OR_RETURN(
-            const PostgresRows rows,
-            connection.Run("SELECT instance, last_seen, draining, worker FROM workers "
-                           "WHERE coordinator <> $1",
-                           self));
-        for (int row = 0; row < rows.size(); ++row) {
-          SharedWorker& worker = others.emplace_back();
-          worker.instance_id = rows.Bytes(row, 0);
-          worker.last_seen = rows.Time(row, 1);
-          worker.draining = rows.Int(row, 2) != 0;
-          if (!worker.worker.ParseFromString(rows.Bytes(row, 3))) {
-            return StoredDataDamaged("list of workers");
-          }
-        }
+        SASQ_ASSIGN_OR_RETURN(others, ExchangeWorkers(connection, origin_, changed, oldest));
         return absl::OkStatus();
       });
 }

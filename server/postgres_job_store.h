@@ -56,12 +56,14 @@ class PostgresJobStore final : public JobStore {
                                                        int limit) override;
   absl::StatusOr<std::vector<std::string>> Delete(
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) override;
-  absl::Status NoteUploads(const std::vector<std::string>& digests, absl::Time time) override;
+  absl::Status NoteUploads(absl::string_view tenant, const std::vector<std::string>& digests,
+                           absl::Time time) override;
   absl::Status HoldBlobs(const std::string& holder, const std::vector<std::string>& digests,
                          absl::Time time) override;
   absl::Status ReleaseBlobs(const std::string& holder) override;
   absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) override;
   absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override;
+  absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) override;
   absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, const std::string& remover,
                                         absl::Time now) override;
   absl::Status EndBlobRemoval(const std::string& sha256, const std::string& remover) override;
@@ -86,6 +88,10 @@ class PostgresJobStore final : public JobStore {
     if (!status.ok()) return status;
     return result;
   }
+  // Runs a statement on digests, an owner and a time, unless one of the blobs is being removed.
+  // `sql` takes them in one order, so that two callers do not wait for one another.
+  absl::Status WriteReferences(const char* sql, const std::vector<std::string>& digests,
+                               absl::string_view owner, absl::Time time);
   // Writes what `change` did to `before`, and the notice of it.
   absl::Status WriteChange(PostgresConnection& connection, const JobRecord& before,
                            JobChange& change);

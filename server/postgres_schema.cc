@@ -87,12 +87,19 @@ CREATE TABLE job_inputs (
 CREATE INDEX job_inputs_by_digest ON job_inputs (sha256);
 CREATE TABLE uploads (
   sha256 TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  time BIGINT NOT NULL,
+  PRIMARY KEY (sha256, tenant)
+);
+CREATE INDEX uploads_by_time ON uploads (time);
+CREATE TABLE blob_holds (
+  sha256 TEXT NOT NULL,
   holder TEXT NOT NULL,
   time BIGINT NOT NULL,
   PRIMARY KEY (sha256, holder)
 );
-CREATE INDEX uploads_by_time ON uploads (time);
-CREATE INDEX uploads_by_holder ON uploads (holder) WHERE holder <> '';
+CREATE INDEX blob_holds_by_time ON blob_holds (time);
+CREATE INDEX blob_holds_by_holder ON blob_holds (holder);
 CREATE TABLE blob_removals (
   sha256 TEXT PRIMARY KEY,
   time BIGINT NOT NULL,

@@ -3,6 +3,7 @@
 #ifndef SASQ_SERVER_PULLED_STREAM_H_
 #define SASQ_SERVER_PULLED_STREAM_H_
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <memory>
@@ -13,6 +14,7 @@
 #include "common/mutex.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "server/access/access_gate.h"
 
 namespace sasq {
 
@@ -21,10 +23,17 @@ template <typename Response>
 class PulledStream : public grpc::ServerWriteReactor<Response>,
                      public std::enable_shared_from_this<PulledStream<Response>> {
  public:
-  // Begins to produce, and gives gRPC what it wants from a handler.
-  grpc::ServerWriteReactor<Response>* Start() {
+  // Begins once the gate lets the call in, and gives gRPC what it wants from a handler.
+  grpc::ServerWriteReactor<Response>* Start(AccessGate& gate,
+                                            const grpc::CallbackServerContext& context, Rpc rpc) {
     self_ = this->shared_from_this();
-    Wake();
+    gate.Admit(context, rpc, [self = self_](absl::StatusOr<Call> call) {
+      absl::Status status = call.status();
+      if (status.ok()) status = self->Begin(*std::move(call));
+      if (status.ok()) status = self->EnterUnlessStopped(State::kProducing).value_or(status);
+      if (!status.ok()) return self->End(status);
+      self->Produce();
+    });
     return this;
   }
 
@@ -54,6 +63,8 @@ class PulledStream : public grpc::ServerWriteReactor<Response>,
   }
 
  protected:
+  // The call was let in. Must not block; a status that is not OK ends the stream.
+  virtual absl::Status Begin(Call call) = 0;
   // Decides what comes next: calls exactly one of Send, Wait and End, now or from another thread.
   // Must not block.
   virtual void Produce() = 0;
@@ -120,8 +131,8 @@ class PulledStream : public grpc::ServerWriteReactor<Response>,
   Response response_;                   // the message on its way
 
   Mutex mutex_;
-  State state_ ABSL_GUARDED_BY(mutex_) = State::kIdle;
-  bool woken_ ABSL_GUARDED_BY(mutex_) = false;  // by Wake while it was not idle
+  State state_ ABSL_GUARDED_BY(mutex_) = State::kProducing;  // first of all, the gate's word
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;               // by Wake while it was not idle
   std::optional<absl::Status> stop_ ABSL_GUARDED_BY(mutex_);
 };
 

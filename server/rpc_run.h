@@ -1,4 +1,5 @@
-// Runs the work of unary RPCs on an executor, so that gRPC's own threads never wait for a store.
+// Runs the work of unary RPCs: through the gate, then on an executor, so that gRPC's own threads
+// never wait for a store.
 #ifndef SASQ_SERVER_RPC_RUN_H_
 #define SASQ_SERVER_RPC_RUN_H_
 
@@ -10,18 +11,33 @@
 #include "absl/status/status.h"
 #include "common/executor.h"
 #include "common/rpc_status.h"
+#include "server/access/access_gate.h"
 #include "server/server_status.h"
 
 namespace sasq {
 
-// Finishes the call with the status that `work` returns.
+// What every handler needs. Both outlive the handlers.
+struct RpcParts {
+  AccessGate& gate;
+  Executor& executor;
+};
+
+// Finishes the call with the status of the gate, or else of `work`, which gets the Call to know who
+// asks, and names the resource that it changes.
 template <typename Work>
-grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, Executor& executor,
-                                   Work work) {
+grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, const RpcParts& parts,
+                                   Rpc rpc, Work work) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const bool accepted = executor.TrySubmit(
-      [reactor, work = std::move(work)] { reactor->Finish(ToGrpcStatus(work())); });
-  if (!accepted) reactor->Finish(ToGrpcStatus(ServerBusyStatus()));
+  parts.gate.Admit(*context, rpc, [reactor, parts, work](absl::StatusOr<Call> call) {
+    if (!call.ok()) return reactor->Finish(ToGrpcStatus(call.status()));
+    const bool accepted = parts.executor.TrySubmit(
+        [reactor, gate = &parts.gate, call = *std::move(call), work]() mutable {
+          const absl::Status status = work(call);
+          gate->Audit(call, status);
+          reactor->Finish(ToGrpcStatus(status));
+        });
+    if (!accepted) reactor->Finish(ToGrpcStatus(ServerBusyStatus()));
+  });
   return reactor;
 }
 

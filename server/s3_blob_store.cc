@@ -8,6 +8,7 @@
 #include "common/status_macros.h"
 #include "quant/source/source_uri.h"
 #include "server/blob_file.h"
+#include "server/not_found.h"
 
 namespace sasq {
 namespace {
@@ -130,14 +131,14 @@ absl::StatusOr<std::unique_ptr<const BlobReader>> S3BlobStore::Open(absl::string
   const absl::StatusOr<std::optional<S3Object>> object =
       bucket_.Find(KeyOf(sha256), retrier, NoStop());
   if (!object.ok()) return BlobStoreError(object.status());
-  if (!object->has_value()) return BlobNotFound(sha256);
+  if (!object->has_value()) return BlobNotFoundStatus(sha256);
   RemoteFile file = bucket_.FileOf(**object);
   file.told_sha256 = nullptr;  // its name is its digest
   const absl::StatusOr<std::unique_ptr<TaskFolder>> task = cache_.NewTask();
   if (!task.ok()) return BlobStoreError(task.status());
   const absl::Status fetched = Fetch(file, sha256, **task);
   if (absl::IsDataLoss(fetched)) return fetched;
-  if (absl::IsNotFound(fetched)) return BlobNotFound(sha256);
+  if (absl::IsNotFound(fetched)) return BlobNotFoundStatus(sha256);
   if (!fetched.ok()) return BlobStoreError(fetched);
   SASQ_ASSIGN_OR_RETURN(std::unique_ptr<const FileBlobReader> reader,
                         FileBlobReader::Open(absl::StrCat((*task)->path(), "/", file.name)));

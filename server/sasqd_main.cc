@@ -19,10 +19,12 @@
 #include "common/signals.h"
 #include "server/postgres.h"
 #include "server/server.h"
+#include "server/token_command.h"
 
 namespace {
 
-// Exit codes of sasq programs: 2 usage, 5 unavailable.
+// Exit codes of sasq programs: 1 failed, 2 usage, 5 unavailable.
+constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kUnavailable = 5;
 constexpr int64_t kMaxUrlBytes = 64 << 10;
@@ -34,12 +36,41 @@ struct Flags {
   std::string upload_retention = "24h";
   std::string keep_succeeded = "inf";
   std::string keep_failed = "inf";
-  std::vector<std::string> allowed_roots = {"/"};
+  std::vector<std::string> allowed_roots;
   std::string log_level = "info";
   std::string port_file;
   std::string job_store;
   std::string job_store_file;
+  std::string max_connection_idle = "10m";
+  std::string max_connection_age = "inf";
+  sasq::TokenCommand token;
 };
+
+void DeclareSecurity(CLI::App& app, Flags& flags) {
+  sasq::TlsFiles& tls = flags.server.tls;
+  app.add_option("--tls_cert", tls.certificate,
+                 "PEM file of the certificate chain to serve with; read again when it changes");
+  app.add_option("--tls_key", tls.key, "PEM file of the certificate's key");
+  app.add_option("--tls_client_ca", tls.authorities,
+                 "PEM file of authorities; every client has to have a certificate of one of them");
+  app.add_option("--tokens", flags.server.access.tokens.tokens_file,
+                 "file of bearer tokens, made by `sasqd token`; every call has to have one; read "
+                 "again when it changes");
+  app.add_option("--audit_log", flags.server.access.audit_log,
+                 "file to append a line to for every change (default: events `audit` of the log)");
+  app.add_option("--max_streams_per_connection",
+                 flags.server.connections.max_streams_per_connection,
+                 "calls of one connection at one time")
+      ->capture_default_str();
+  app.add_option("--max_connection_idle", flags.max_connection_idle,
+                 "how long a connection without calls is kept")
+      ->capture_default_str();
+  app.add_option("--max_connection_age", flags.max_connection_age,
+                 "how long any connection is kept; clients connect again")
+      ->capture_default_str();
+  app.add_flag("--insecure", flags.server.insecure,
+               "listen on addresses that other machines reach, without TLS or tokens");
+}
 
 void Declare(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", std::string(sasq::Version()));
@@ -51,8 +82,7 @@ void Declare(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--data_dir", flags.server.data_folder,
                  "folder of the job database and the artifacts, or, where --job_store and "
-                 "--blob_store are elsewhere, of what may be lost; made if missing")
-      ->required();
+                 "--blob_store are elsewhere, of what may be lost; made if missing; required");
   app.add_option("--job_store", flags.job_store,
                  "sqlite (in --data_dir) or postgres://USER@HOST/DATABASE, without a password "
                  "($SASQ_JOB_STORE, $PGPASSWORD, $PGPASSFILE)");
@@ -72,9 +102,9 @@ void Declare(CLI::App& app, Flags& flags) {
                  "how often a worker reports; a cancel reaches it as fast")
       ->capture_default_str();
   app.add_option("--allowed_roots", flags.allowed_roots,
-                 "folders that jobs may name with file:, separated by commas")
-      ->delimiter(',')
-      ->capture_default_str();
+                 "folders that jobs may name with file:, separated by commas; / for all (default: "
+                 "all, and with --tokens none)")
+      ->delimiter(',');
   app.add_option("--max_blob_bytes", flags.server.blobs.max_blob_bytes,
                  "uploads are refused that would make all blobs larger")
       ->capture_default_str();
@@ -98,8 +128,7 @@ void Declare(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--port_file", flags.port_file,
                  "file to write the ports to, as {\"grpc\": N, \"metrics\": N}, once they listen");
-  app.add_flag("--insecure", flags.server.insecure,
-               "listen on addresses that other machines reach, without TLS or authentication");
+  DeclareSecurity(app, flags);
 }
 
 struct DurationFlag {
@@ -134,9 +163,13 @@ int Run(Flags& flags) {
   if (absl::Status status = sasq::SetLogLevel(flags.log_level); !status.ok()) {
     return Fail(kUsage, absl::StrCat("--log_level: ", status.message()));
   }
-  absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
-  if (!roots.ok()) return Fail(kUsage, roots.status().message());
-  flags.server.roots = *std::move(roots);
+  if (!flags.allowed_roots.empty()) {
+    absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
+    if (!roots.ok()) return Fail(kUsage, roots.status().message());
+    flags.server.roots = *std::move(roots);
+  } else if (!flags.server.access.tokens.tokens_file.empty()) {
+    flags.server.roots = sasq::AllowedRoots::None();
+  }
   absl::StatusOr<std::string> job_store = JobStoreOf(flags);
   if (!job_store.ok()) return Fail(kUsage, job_store.status().message());
   flags.server.stores.jobs = *std::move(job_store);
@@ -146,6 +179,8 @@ int Run(Flags& flags) {
       {"--upload_retention", flags.upload_retention, flags.server.blobs.upload_retention},
       {"--keep_succeeded", flags.keep_succeeded, flags.server.limits.keep_succeeded},
       {"--keep_failed", flags.keep_failed, flags.server.limits.keep_failed},
+      {"--max_connection_idle", flags.max_connection_idle, flags.server.connections.max_idle},
+      {"--max_connection_age", flags.max_connection_age, flags.server.connections.max_age},
   };
   for (const DurationFlag& flag : durations) {
     if (absl::ParseDuration(flag.text, &flag.value)) continue;
@@ -172,6 +207,15 @@ int Run(Flags& flags) {
   return 0;
 }
 
+int RunToken(const CLI::App& app, const Flags& flags) {
+  const absl::StatusOr<std::string> text = sasq::RunTokenCommand(app, flags.token);
+  if (!text.ok()) {
+    return Fail(absl::IsInvalidArgument(text.status()) ? kUsage : kFailed, text.status().message());
+  }
+  std::fputs(text->c_str(), stdout);
+  return std::fflush(stdout) == 0 ? 0 : kFailed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -183,12 +227,13 @@ int main(int argc, char** argv) {
     Flags flags;
     flags.server.stores.s3 = sasq::S3OptionsOfEnvironment();
     Declare(app, flags);
+    sasq::AddTokenCommand(app, flags.token);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       return app.exit(error) == 0 ? 0 : kUsage;
     }
-    return Run(flags);
+    return sasq::IsTokenCommand(app) ? RunToken(app, flags) : Run(flags);
   } catch (const std::exception& error) {
     return Fail(kUnavailable, error.what());
   }

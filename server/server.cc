@@ -9,15 +9,17 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "common/address.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/mutex.h"
 #include "common/status_macros.h"
+#include "server/access/access_gate.h"
 #include "server/artifact_service.h"
 #include "server/blob_keeper.h"
+#include "server/connection_limits.h"
 #include "server/coordinator.h"
 #include "server/data_folder.h"
 #include "server/dispatch_service.h"
@@ -26,6 +28,7 @@
 #include "server/quantization_service.h"
 #include "server/remote_changes.h"
 #include "server/rpc_metrics.h"
+#include "server/server_credentials.h"
 #include "server/server_metrics.h"
 #include "server/watch_hub.h"
 #include "server/worker_registry.h"
@@ -33,14 +36,6 @@
 namespace sasq {
 namespace {
 
-// The largest message is a CompleteTask with 8 MiB of files; the rest is slack for its rows.
-constexpr int kMaxReceiveBytes = 10 << 20;
-constexpr int kMaxSendBytes = 4 << 20;
-constexpr int kMaxStreamsPerConnection = 10'000;
-constexpr absl::Duration kKeepaliveTime = absl::Seconds(30);
-constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
-// Clients may ping this often, also while they have no call.
-constexpr absl::Duration kMinClientPing = absl::Seconds(5);
 constexpr absl::Duration kQueueTick = absl::Milliseconds(100);
 constexpr absl::Duration kLeaseTick = absl::Seconds(1);
 constexpr absl::Duration kRetentionTick = absl::Minutes(1);
@@ -51,8 +46,27 @@ constexpr const char* kServiceNames[] = {"", "sasq.v1.QuantizationService",
                                          "sasq.v1.ArtifactService",
                                          "sasq.dispatch.v1.DispatchService"};
 
-int Milliseconds(absl::Duration duration) {
-  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+// What is missing for an address that other machines reach.
+absl::Status CheckReach(const Server::Options& options) {
+  if (options.insecure) return absl::OkStatus();
+  const bool has_tls = !options.tls.certificate.empty();
+  const bool has_tokens = !options.access.tokens.tokens_file.empty();
+  if (!IsLoopbackAddress(options.listen_address) && !(has_tls && has_tokens)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        options.listen_address, " can be reached from other machines, and there is no ",
+        has_tls      ? "--tokens: anyone could submit jobs and read results"
+        : has_tokens ? "--tls_cert: anyone on the way could read tokens"
+                     : "--tls_cert and no --tokens: anyone could submit jobs and read results",
+        "; name what is missing, listen on 127.0.0.1, or say --insecure if the network keeps "
+        "strangers out"));
+  }
+  if (!options.metrics_address.empty() && !IsLoopbackAddress(options.metrics_address)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        options.metrics_address,
+        " can be reached from other machines, and the page of metrics has neither TLS nor tokens; "
+        "listen on 127.0.0.1, or say --insecure if the network keeps strangers out"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckOptions(const Server::Options& options) {
@@ -83,28 +97,19 @@ absl::Status CheckOptions(const Server::Options& options) {
         "--keep_succeeded is ", absl::FormatDuration(limits.keep_succeeded), " and --keep_failed ",
         absl::FormatDuration(limits.keep_failed), ", want at least 1m"));
   }
-  for (const std::string& address : {options.listen_address, options.metrics_address}) {
-    if (options.insecure || address.empty() || IsLoopbackAddress(address)) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        address,
-        " can be reached from other machines, and this version has neither TLS nor "
-        "authentication: anyone could submit jobs and read results; listen on 127.0.0.1, or say "
-        "--insecure if the network keeps strangers out"));
+  const ConnectionLimits& connections = options.connections;
+  if (connections.max_streams_per_connection < 1 || connections.max_idle < absl::Seconds(1) ||
+      connections.max_age < absl::Seconds(1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--max_streams_per_connection is ", connections.max_streams_per_connection,
+                     ", --max_connection_idle ", absl::FormatDuration(connections.max_idle),
+                     " and --max_connection_age ", absl::FormatDuration(connections.max_age),
+                     ", want at least 1 and 1s"));
   }
-  return absl::OkStatus();
+  return CheckReach(options);
 }
 
 }  // namespace
-
-bool IsLoopbackAddress(absl::string_view address) {
-  if (absl::StartsWith(address, "unix:")) return true;
-  const size_t colon = address.rfind(':');
-  absl::string_view host = address.substr(0, colon);
-  if (host == "localhost" || host == "[::1]" || host == "::1") return true;
-  // Four numbers, the first of them 127: no name that only begins so.
-  return absl::StartsWith(host, "127.") &&
-         host.find_first_not_of("0123456789.") == absl::string_view::npos;
-}
 
 class Server::Impl {
  public:
@@ -138,11 +143,14 @@ class Server::Impl {
       remote_changes_ = std::make_unique<RemoteChanges>(parts, hub_, *executor_);
       stores_.shared_jobs->Listen(*remote_changes_);
     }
-    const StreamParts streams = {*coordinator_, hub_, *executor_};
-    quantization_service_ = std::make_unique<QuantizationServiceImpl>(streams);
-    artifact_service_ = std::make_unique<ArtifactServiceImpl>(*coordinator_, *executor_, metrics_);
-    dispatch_service_ = std::make_unique<DispatchServiceImpl>(*leases_, *queue_, parts, *executor_);
+    SASQ_ASSIGN_OR_RETURN(gate_, AccessGate::Create(options_.access, *executor_));
+    const RpcParts rpc = {*gate_, *executor_};
+    quantization_service_ =
+        std::make_unique<QuantizationServiceImpl>(StreamParts{*coordinator_, hub_, rpc});
+    artifact_service_ = std::make_unique<ArtifactServiceImpl>(*coordinator_, rpc, metrics_);
+    dispatch_service_ = std::make_unique<DispatchServiceImpl>(*leases_, *queue_, parts, rpc);
     SASQ_RETURN_IF_ERROR(leases_->Tick(options_.clock->Now()));
+    MeasureDataDisk();
     SASQ_RETURN_IF_ERROR(StartGrpc());
     if (!options_.metrics_address.empty()) {
       SASQ_ASSIGN_OR_RETURN(metrics_port_, registry_.Serve(options_.metrics_address));
@@ -164,6 +172,7 @@ class Server::Impl {
       if (grpc_->GetHealthCheckService() != nullptr) grpc_->GetHealthCheckService()->Shutdown();
       queue_->Shutdown();
       hub_.Shutdown();
+      gate_->Stop();
       grpc_->Shutdown(absl::ToChronoTime(absl::Now() + options_.drain_timeout));
       grpc_->Wait();
     }
@@ -178,16 +187,11 @@ class Server::Impl {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(options_.listen_address, grpc::InsecureServerCredentials(), &port_);
+    SASQ_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                          MakeServerCredentials(options_.tls));
+    builder.AddListeningPort(options_.listen_address, credentials, &port_);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                               Milliseconds(kMinClientPing));
-    builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
-    builder.SetMaxSendMessageSize(kMaxSendBytes);
+    SetConnectionLimits(options_.connections, builder);
     builder.RegisterService(quantization_service_.get());
     builder.RegisterService(artifact_service_.get());
     builder.RegisterService(dispatch_service_.get());
@@ -224,11 +228,24 @@ class Server::Impl {
       const bool accepted = executor_->TrySubmit([this] {
         const absl::Status status = leases_->Tick(options_.clock->Now());
         if (!status.ok()) LogError("lease_tick_failed", {{"error", status}});
+        MeasureDataDisk();
+        ReloadTokens();
         RemoveExpired();
         lease_tick_runs_.store(false);
       });
       if (!accepted) lease_tick_runs_.store(false);
     }
+  }
+
+  void MeasureDataDisk() {
+    const absl::StatusOr<DiskSpace> space = DiskSpaceOf(options_.data_folder);
+    if (space.ok()) metrics_.SetDataDisk(*space);  // otherwise the stores tell more
+  }
+
+  // One call at a time.
+  void ReloadTokens() {
+    const absl::Status status = gate_->Reload();
+    if (!status.ok()) LogError("tokens_not_reloaded", {{"error", status}});
   }
 
   // Jobs and uploads that are kept no longer. One call at a time.
@@ -257,6 +274,7 @@ class Server::Impl {
   std::unique_ptr<LeaseManager> leases_;
   std::unique_ptr<LeaseQueue> queue_;
   std::unique_ptr<RemoteChanges> remote_changes_;  // null where the stores are this server's alone
+  std::unique_ptr<AccessGate> gate_;
   std::unique_ptr<QuantizationServiceImpl> quantization_service_;
   std::unique_ptr<ArtifactServiceImpl> artifact_service_;
   std::unique_ptr<DispatchServiceImpl> dispatch_service_;

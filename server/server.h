@@ -6,12 +6,14 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/executor.h"
+#include "common/tls_files.h"
 #include "quant/source/allowed_roots.h"
+#include "server/access/access_gate.h"
 #include "server/blob_keeper.h"
+#include "server/connection_limits.h"
 #include "server/coordinator_parts.h"
 #include "server/lease_manager.h"
 #include "server/stores.h"
@@ -26,8 +28,13 @@ class Server {
     std::string metrics_address = "127.0.0.1:7434";  // of GET /metrics; empty: none
     std::string data_folder;                         // required
     StoreOptions stores;                             // thread_count and clock are set from below
-    bool insecure = false;  // listen on addresses that other machines reach, without TLS
-    AllowedRoots roots;     // what `file:` sources may name
+    TlsFiles tls;  // certificate: serve with TLS; authorities: of clients, who have to have one
+    AccessGate::Options access;
+    ConnectionLimits connections;
+    // Listen on addresses that other machines reach although TLS or tokens are missing, or for the
+    // page of metrics, which has neither.
+    bool insecure = false;
+    AllowedRoots roots;  // what `file:` sources may name
     BlobKeeper::Options blobs;
     LeaseManager::Options leases;
     CoordinatorLimits limits;  // cancel_grace is set to two heartbeats
@@ -57,9 +64,6 @@ class Server {
   explicit Server(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// Whether only this machine reaches `address` (host:port): localhost, 127.0.0.0/8, ::1, unix:.
-bool IsLoopbackAddress(absl::string_view address);
 
 }  // namespace sasq
 

@@ -18,6 +18,15 @@ absl::StatusOr<std::vector<std::string>> AllRows(SqliteStatement& statement) {
   }
 }
 
+// UNAVAILABLE (BLOB_IN_REMOVAL).
+absl::Status CheckNotInRemoval(SqliteConnection& connection, const std::string& digest) {
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare("SELECT EXISTS (SELECT 1 FROM blob_removals WHERE sha256 = ?)"));
+  SASQ_RETURN_IF_ERROR(statement.BindText(digest).Step().status());
+  return statement.Int(0) == 0 ? absl::OkStatus() : BlobInRemoval(digest);
+}
+
 }  // namespace
 
 absl::Status WriteInputReferences(SqliteConnection& connection, absl::string_view id,
@@ -46,32 +55,55 @@ absl::StatusOr<bool> IsReferenced(SqliteConnection& connection, absl::string_vie
       SqliteStatement statement,
       connection.Prepare("SELECT EXISTS (SELECT 1 FROM artifact_blobs WHERE sha256 = ?1) OR "
                          "EXISTS (SELECT 1 FROM job_inputs WHERE sha256 = ?1) OR "
-                         "EXISTS (SELECT 1 FROM uploads WHERE sha256 = ?1)"));
+                         "EXISTS (SELECT 1 FROM uploads WHERE sha256 = ?1) OR "
+                         "EXISTS (SELECT 1 FROM blob_holds WHERE sha256 = ?1)"));
   SASQ_RETURN_IF_ERROR(statement.BindText(sha256).Step().status());
   return statement.Int(0) != 0;
 }
 
-absl::Status WriteUploads(SqliteConnection& connection, const std::string& holder,
+absl::StatusOr<bool> IsReferencedBy(SqliteConnection& connection, absl::string_view tenant,
+                                    absl::string_view sha256) {
+  SASQ_ASSIGN_OR_RETURN(
+      SqliteStatement statement,
+      connection.Prepare(
+          "SELECT EXISTS (SELECT 1 FROM artifact_blobs JOIN jobs ON jobs.id = job_id "
+          "WHERE sha256 = ?1 AND tenant = ?2) OR "
+          "EXISTS (SELECT 1 FROM job_inputs JOIN jobs ON jobs.id = job_id "
+          "WHERE sha256 = ?1 AND tenant = ?2) OR "
+          "EXISTS (SELECT 1 FROM uploads WHERE sha256 = ?1 AND tenant = ?2)"));
+  SASQ_RETURN_IF_ERROR(statement.BindText(sha256).BindText(tenant).Step().status());
+  return statement.Int(0) != 0;
+}
+
+absl::Status WriteUploads(SqliteConnection& connection, absl::string_view tenant,
                           const std::vector<std::string>& digests, absl::Time time) {
   for (const std::string& digest : digests) {
-    SASQ_ASSIGN_OR_RETURN(
-        SqliteStatement mark,
-        connection.Prepare("SELECT EXISTS (SELECT 1 FROM blob_removals WHERE sha256 = ?)"));
-    SASQ_RETURN_IF_ERROR(mark.BindText(digest).Step().status());
-    if (mark.Int(0) != 0) return BlobInRemoval(digest);
+    SASQ_RETURN_IF_ERROR(CheckNotInRemoval(connection, digest));
     SASQ_ASSIGN_OR_RETURN(
         SqliteStatement statement,
-        connection.Prepare(
-            "INSERT OR REPLACE INTO uploads (sha256, holder, time) VALUES (?, ?, ?)"));
+        connection.Prepare("INSERT OR REPLACE INTO uploads (sha256, tenant, time) "
+                           "VALUES (?, ?, ?)"));
+    SASQ_RETURN_IF_ERROR(statement.BindText(digest).BindText(tenant).BindTime(time).Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteHolds(SqliteConnection& connection, const std::string& holder,
+                        const std::vector<std::string>& digests, absl::Time time) {
+  for (const std::string& digest : digests) {
+    SASQ_RETURN_IF_ERROR(CheckNotInRemoval(connection, digest));
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare("INSERT OR REPLACE INTO blob_holds (sha256, holder, time) "
+                           "VALUES (?, ?, ?)"));
     SASQ_RETURN_IF_ERROR(statement.BindText(digest).BindText(holder).BindTime(time).Run());
   }
   return absl::OkStatus();
 }
 
 absl::Status RemoveHolder(SqliteConnection& connection, const std::string& holder) {
-  SASQ_ASSIGN_OR_RETURN(
-      SqliteStatement statement,
-      connection.Prepare("DELETE FROM uploads WHERE holder = ? AND holder <> ''"));
+  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
+                        connection.Prepare("DELETE FROM blob_holds WHERE holder = ?"));
   return statement.BindText(holder).Run();
 }
 
@@ -109,15 +141,20 @@ absl::StatusOr<std::vector<std::string>> RemovalsBefore(SqliteConnection& connec
 }
 
 absl::Status ForgetHoldersAndRemovals(SqliteConnection& connection) {
-  return connection.Execute("DELETE FROM uploads WHERE holder <> ''; DELETE FROM blob_removals");
+  return connection.Execute("DELETE FROM blob_holds; DELETE FROM blob_removals");
 }
 
 absl::StatusOr<std::vector<std::string>> RemoveUploadsBefore(SqliteConnection& connection,
                                                              absl::Time time) {
-  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
-                        connection.Prepare("DELETE FROM uploads WHERE time < ? RETURNING sha256"));
-  statement.BindTime(time);
-  return AllRows(statement);
+  std::vector<std::string> digests;
+  for (const char* sql : {"DELETE FROM uploads WHERE time < ? RETURNING sha256",
+                          "DELETE FROM blob_holds WHERE time < ? RETURNING sha256"}) {
+    SASQ_ASSIGN_OR_RETURN(SqliteStatement statement, connection.Prepare(sql));
+    statement.BindTime(time);
+    SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> removed, AllRows(statement));
+    digests.insert(digests.end(), removed.begin(), removed.end());
+  }
+  return digests;
 }
 
 }  // namespace sasq

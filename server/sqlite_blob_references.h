@@ -23,10 +23,16 @@ absl::StatusOr<std::vector<std::string>> ReferencesOfJob(SqliteConnection& conne
                                                          absl::string_view id);
 absl::StatusOr<bool> IsReferenced(SqliteConnection& connection, absl::string_view sha256);
 
-// As of JobStore; an empty holder notes uploads.
-absl::Status WriteUploads(SqliteConnection& connection, const std::string& holder,
+// The same, but only what belongs to jobs and uploads of a tenant.
+absl::StatusOr<bool> IsReferencedBy(SqliteConnection& connection, absl::string_view tenant,
+                                    absl::string_view sha256);
+
+absl::Status WriteUploads(SqliteConnection& connection, absl::string_view tenant,
                           const std::vector<std::string>& digests, absl::Time time);
+absl::Status WriteHolds(SqliteConnection& connection, const std::string& holder,
+                        const std::vector<std::string>& digests, absl::Time time);
 absl::Status RemoveHolder(SqliteConnection& connection, const std::string& holder);
+// Of uploads and holds: their digests, some of them more than once.
 absl::StatusOr<std::vector<std::string>> RemoveUploadsBefore(SqliteConnection& connection,
                                                              absl::Time time);
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "server/job_store_errors.h"
+#include "server/not_found.h"
 #include "server/sqlite_blob_references.h"
 #include "server/timestamps.h"
 
@@ -132,7 +133,7 @@ absl::StatusOr<JobRecord> ReadJob(SqliteConnection& connection, absl::string_vie
   SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
                         connection.Prepare("SELECT " SASQ_JOB_COLUMNS " FROM jobs WHERE id = ?"));
   SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
-  if (!found) return JobNotFound(id);
+  if (!found) return JobNotFoundStatus(id);
   return ReadRecord(statement);
 }
 

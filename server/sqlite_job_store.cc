@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "server/job_store_errors.h"
+#include "server/not_found.h"
 #include "server/sqlite_blob_references.h"
 #include "server/sqlite_job_rows.h"
 #include "server/sqlite_schema.h"
@@ -239,7 +240,7 @@ absl::StatusOr<v1::Artifact> SqliteJobStore::GetArtifact(absl::string_view id) {
     SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
                           connection.Prepare("SELECT artifact FROM artifacts WHERE job_id = ?"));
     SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
-    if (!found) return ArtifactNotFound(id);
+    if (!found) return ArtifactNotFoundStatus(id);
     if (!artifact.ParseFromString(statement.Bytes(0))) {
       return StoredDataDamaged(absl::StrCat("artifact `artifacts/", id, "`"));
     }
@@ -308,15 +309,20 @@ absl::StatusOr<std::vector<std::string>> SqliteJobStore::Delete(
       });
 }
 
-absl::Status SqliteJobStore::NoteUploads(const std::vector<std::string>& digests, absl::Time time) {
-  return HoldBlobs(/*holder=*/"", digests, time);
+absl::Status SqliteJobStore::NoteUploads(absl::string_view tenant,
+                                         const std::vector<std::string>& digests, absl::Time time) {
+  if (digests.empty()) return absl::OkStatus();
+  return Write<bool>([&](SqliteConnection& connection, bool&) {
+           return WriteUploads(connection, tenant, digests, time);
+         })
+      .status();
 }
 
 absl::Status SqliteJobStore::HoldBlobs(const std::string& holder,
                                        const std::vector<std::string>& digests, absl::Time time) {
   if (digests.empty()) return absl::OkStatus();
   return Write<bool>([&](SqliteConnection& connection, bool&) {
-           return WriteUploads(connection, holder, digests, time);
+           return WriteHolds(connection, holder, digests, time);
          })
       .status();
 }
@@ -333,6 +339,13 @@ absl::StatusOr<std::vector<std::string>> SqliteJobStore::ExpireUploads(absl::Tim
         SASQ_ASSIGN_OR_RETURN(expired, RemoveUploadsBefore(connection, time));
         return absl::OkStatus();
       });
+}
+
+absl::StatusOr<bool> SqliteJobStore::IsBlobOf(absl::string_view tenant, absl::string_view sha256) {
+  return Read<bool>([&](SqliteConnection& connection, bool& is_theirs) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(is_theirs, IsReferencedBy(connection, tenant, sha256));
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<bool> SqliteJobStore::IsBlobReferenced(absl::string_view sha256) {
@@ -379,6 +392,15 @@ absl::StatusOr<JobStats> SqliteJobStore::Stats() {
       SASQ_ASSIGN_OR_RETURN(const bool found, counts.Step());
       if (!found) break;
       stats.count_by_state[static_cast<v1::JobState>(counts.Int(0))] = counts.Int(1);
+    }
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement devices,
+        connection.Prepare("SELECT device_kinds, count(*) FROM jobs INDEXED BY jobs_to_lease "
+                           "WHERE state = 1 GROUP BY device_kinds"));
+    while (true) {
+      SASQ_ASSIGN_OR_RETURN(const bool found, devices.Step());
+      if (!found) break;
+      stats.queued_by_device_kinds[static_cast<uint32_t>(devices.Int(0))] = devices.Int(1);
     }
     SASQ_ASSIGN_OR_RETURN(SqliteStatement oldest,
                           connection.Prepare("SELECT min(queue_time) FROM jobs "

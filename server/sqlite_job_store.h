@@ -47,7 +47,8 @@ class SqliteJobStore final : public JobStore {
                                                        int limit) override;
   absl::StatusOr<std::vector<std::string>> Delete(
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) override;
-  absl::Status NoteUploads(const std::vector<std::string>& digests, absl::Time time) override;
+  absl::Status NoteUploads(absl::string_view tenant, const std::vector<std::string>& digests,
+                           absl::Time time) override;
   absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) override;
   absl::Status HoldBlobs(const std::string& holder, const std::vector<std::string>& digests,
                          absl::Time time) override;
@@ -59,6 +60,7 @@ class SqliteJobStore final : public JobStore {
   absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) override;
   absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(const std::vector<SharedWorker>& changed,
                                                          absl::Time oldest) override;
+  absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) override;
   absl::StatusOr<JobStats> Stats() override;
 
  private:

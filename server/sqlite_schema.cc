@@ -107,19 +107,29 @@ CREATE TABLE job_content_keys (
 );
 CREATE INDEX job_content_keys_by_job ON job_content_keys (job_id);
 )sql",
-    // Blobs that are being put or referred to (`holder`; empty: an upload), or removed.
+    // Whose an upload is.
     R"sql(
-ALTER TABLE uploads RENAME TO old_uploads;
-CREATE TABLE uploads (
+CREATE TABLE tenant_uploads (
+  sha256 TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  PRIMARY KEY (sha256, tenant)
+);
+INSERT INTO tenant_uploads SELECT sha256, '', time FROM uploads;
+DROP TABLE uploads;
+ALTER TABLE tenant_uploads RENAME TO uploads;
+CREATE INDEX uploads_by_time ON uploads (time);
+)sql",
+    // Blobs that are being put or referred to, or removed.
+    R"sql(
+CREATE TABLE blob_holds (
   sha256 TEXT NOT NULL,
   holder TEXT NOT NULL,
   time INTEGER NOT NULL,
   PRIMARY KEY (sha256, holder)
 );
-INSERT INTO uploads SELECT sha256, '', time FROM old_uploads;
-DROP TABLE old_uploads;
-CREATE INDEX uploads_by_time ON uploads (time);
-CREATE INDEX uploads_by_holder ON uploads (holder) WHERE holder <> '';
+CREATE INDEX blob_holds_by_time ON blob_holds (time);
+CREATE INDEX blob_holds_by_holder ON blob_holds (holder);
 CREATE TABLE blob_removals (
   sha256 TEXT PRIMARY KEY NOT NULL,
   time INTEGER NOT NULL,

@@ -18,26 +18,34 @@ absl::Status InvalidMessage(absl::string_view field, absl::string_view descripti
 
 }  // namespace
 
-UploadStream* UploadStream::Start(Coordinator& coordinator, Executor& executor) {
-  std::unique_ptr<UploadStream> stream(new UploadStream(coordinator, executor));
+UploadStream* UploadStream::Start(Coordinator& coordinator, const RpcParts& rpc,
+                                  const grpc::CallbackServerContext& context) {
+  std::unique_ptr<UploadStream> stream(new UploadStream(coordinator, rpc));
   UploadStream* const started = stream.get();
   started->self_ = std::move(stream);
-  started->StartRead(&started->request_);
+  rpc.gate.Admit(context, Rpc::kUploadBlob, [started](absl::StatusOr<Call> call) {
+    if (!call.ok()) return started->Finish(ToGrpcStatus(call.status()));
+    started->call_ = *std::move(call);
+    started->StartRead(&started->request_);
+  });
   return started;
 }
 
 void UploadStream::OnReadDone(bool ok) {
-  const bool accepted = executor_.TrySubmit([this, ok] {
+  const bool accepted = rpc_.executor.TrySubmit([this, ok] {
     if (!ok) return End(Complete());
     const absl::StatusOr<bool> is_there = Take();
     if (!is_there.ok() || *is_there) return End(is_there.status());
     StartRead(&request_);
   });
-  if (!accepted) End(ServerBusyStatus());
+  if (accepted) return;
+  upload_.reset();
+  Finish(ToGrpcStatus(ServerBusyStatus()));
 }
 
 void UploadStream::End(const absl::Status& status) {
   upload_.reset();
+  rpc_.gate.Audit(call_, status);
   Finish(ToGrpcStatus(status));
 }
 
@@ -45,7 +53,8 @@ absl::Status UploadStream::TakeStart() {
   if (!request_.has_start()) return InvalidMessage("start", "is required in the first message");
   started_ = true;
   start_ = request_.start();
-  SASQ_ASSIGN_OR_RETURN(upload_, coordinator_.BeginUpload(start_));
+  call_.resource = start_.sha256();
+  SASQ_ASSIGN_OR_RETURN(upload_, coordinator_.BeginUpload(call_.principal, start_));
   return absl::OkStatus();
 }
 
@@ -72,7 +81,7 @@ absl::StatusOr<bool> UploadStream::Take() {
 absl::Status UploadStream::Complete() {
   if (!started_) return InvalidMessage("start", "is required in the first message");
   if (upload_->size_bytes() == start_.size_bytes()) {
-    return coordinator_.FinishUpload(start_, *upload_);
+    return coordinator_.FinishUpload(call_.principal, start_, *upload_);
   }
   return WithReason(absl::FailedPreconditionError(
                         absl::StrCat("the stream ended after ", upload_->size_bytes(), " of ",

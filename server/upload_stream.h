@@ -7,9 +7,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "common/executor.h"
 #include "sasq/v1/artifact_service.pb.h"
 #include "server/coordinator.h"
+#include "server/rpc_run.h"
 
 namespace sasq {
 
@@ -17,12 +17,13 @@ namespace sasq {
 // and no thread. Owns itself from Start until gRPC is done with it.
 class UploadStream final : public grpc::ServerReadReactor<v1::UploadBlobRequest> {
  public:
-  // Begins to read. The arguments outlive the stream.
-  static UploadStream* Start(Coordinator& coordinator, Executor& executor);
+  // Begins to read once the gate lets the call in. The first two arguments outlive the stream.
+  static UploadStream* Start(Coordinator& coordinator, const RpcParts& rpc,
+                             const grpc::CallbackServerContext& context);
 
  private:
-  UploadStream(Coordinator& coordinator, Executor& executor)
-      : coordinator_(coordinator), executor_(executor) {}
+  UploadStream(Coordinator& coordinator, const RpcParts& rpc)
+      : coordinator_(coordinator), rpc_(rpc) {}
 
   void OnReadDone(bool ok) override;
   void OnDone() override { self_.reset(); }
@@ -36,8 +37,9 @@ class UploadStream final : public grpc::ServerReadReactor<v1::UploadBlobRequest>
   void End(const absl::Status& status);
 
   Coordinator& coordinator_;
-  Executor& executor_;
+  const RpcParts rpc_;
   std::unique_ptr<UploadStream> self_;
+  Call call_;  // constant from the first read on, but for its resource
   // One message at a time.
   v1::UploadBlobRequest request_;
   v1::UploadStart start_;

@@ -17,7 +17,8 @@ bool IsTransient(const absl::Status& status) {
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kCancelled:
-    case absl::StatusCode::kInternal:  // of a broken connection, too
+    case absl::StatusCode::kInternal:         // of a broken connection, too
+    case absl::StatusCode::kUnauthenticated:  // until the operator replaces the token's file
     case absl::StatusCode::kUnknown:
       return true;
     default:

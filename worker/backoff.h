@@ -31,8 +31,8 @@ class Backoff {
   absl::Duration delay_ = absl::ZeroDuration();  // of the try before
 };
 
-// Whether a call that ended so may succeed later, unchanged: the coordinator or the way to it is at
-// fault, not what was said.
+// Whether a call that ended so may succeed later, unchanged: the coordinator, the way to it or the
+// token is at fault, not what was said.
 bool IsTransient(const absl::Status& status);
 
 }  // namespace sasq

@@ -1,7 +1,7 @@
 #include "worker/dispatch_client.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/channel_arguments.h>
 
 #include "common/rpc_status.h"
 
@@ -20,7 +20,8 @@ using dispatch::v1::RegisterWorkerResponse;
 
 }  // namespace
 
-std::shared_ptr<grpc::Channel> MakeCoordinatorChannel(const std::string& coordinator) {
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeCoordinatorChannel(
+    const std::string& coordinator, const RpcSecurity& security) {
   grpc::ChannelArguments arguments;
   // Longer than a long poll, so that a healthy connection is never probed.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
@@ -31,7 +32,7 @@ std::shared_ptr<grpc::Channel> MakeCoordinatorChannel(const std::string& coordin
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 3'000);
   // The fleet's own network: an http_proxy in the environment is meant for others.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(coordinator, grpc::InsecureChannelCredentials(), arguments);
+  return MakeRpcChannel(coordinator, security, arguments);
 }
 
 namespace {
@@ -43,8 +44,7 @@ void SetDeadline(absl::Duration timeout, grpc::ClientContext* context) {
 }  // namespace
 
 DispatchClient::DispatchClient(const Options& options)
-    : options_(options),
-      stub_(DispatchService::NewStub(MakeCoordinatorChannel(options.coordinator))) {}
+    : options_(options), stub_(DispatchService::NewStub(options.channel)) {}
 
 absl::StatusOr<RegisterWorkerResponse> DispatchClient::RegisterWorker(
     const RegisterWorkerRequest& request) {

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/mutex.h"
+#include "common/rpc_channel.h"
 #include "sasq/dispatch/v1/dispatch_service.grpc.pb.h"
 
 namespace grpc {
@@ -18,15 +19,16 @@ class ClientContext;
 
 namespace sasq {
 
-// A connection to the coordinator, made at its first call.
-std::shared_ptr<grpc::Channel> MakeCoordinatorChannel(const std::string& coordinator);
+// A connection to the coordinator, made at its first call. Errors as of MakeRpcChannel.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeCoordinatorChannel(
+    const std::string& coordinator, const RpcSecurity& security = {});
 
 // Thread-safe. Every call blocks until its answer or its deadline; errors carry the coordinator's
 // reason (ReasonOf) or are UNAVAILABLE or DEADLINE_EXCEEDED.
 class DispatchClient {
  public:
   struct Options {
-    std::string coordinator;  // host:port
+    std::shared_ptr<grpc::Channel> channel;  // of MakeCoordinatorChannel
     // How long a call may take. LeaseTask gets the wait that it asks for on top.
     absl::Duration call_timeout = absl::Seconds(10);
   };

@@ -25,6 +25,7 @@
 #include "worker/recipes.h"
 #include "worker/row_bill.h"
 #include "worker/row_measurement.h"
+#include "worker/row_quality.h"
 #include "worker/site_details.h"
 
 namespace sasq {
@@ -318,6 +319,9 @@ absl::Status Attempt::Measure(const v1::Recipe& recipe) {
   *measured.mutable_recipe() = recipe;
   *measured.mutable_row() = NewRow(recipe);
   absl::StatusOr<PreparedRecipe> prepared = Prepare(recipe, bill);
+  const bool diverged =
+      prepared.ok() ? !prepared->failure.empty() : ReasonOf(prepared.status()) == "DIVERGED";
+  if (diverged) observer_.OnDivergence(recipe.method());
   if (!prepared.ok()) {
     if (!EndsRowOnly(prepared.status()) || IsMainRecipe(recipe)) return prepared.status();
     measured.mutable_row()->set_failure(
@@ -393,6 +397,8 @@ void Attempt::Finish(worker::v1::MeasuredRow measured) {
   observer_.OnRow(row);
   state_.clear_training();
   *state_.add_measured_rows() = std::move(measured);
+  const auto& rows = state_.measured_rows();
+  observer_.OnQuality(QualityOf(*rows.rbegin(), rows, spec_, inputs_.model->config().architecture));
   SaveCheckpoint();
 }
 
@@ -419,6 +425,7 @@ class QuantizeTask final : public TaskRunner {
 
   absl::StatusOr<TaskResult> Run(const dispatch::v1::Task& task, TaskObserver& observer,
                                  std::stop_token stop) override {
+    options_.uploads->UseLease(task.job(), task.lease_token());
     return Attempt(options_, task, observer, std::move(stop)).Run();
   }
 

@@ -8,6 +8,7 @@
 #include "quant/source/source_fetcher.h"
 #include "sasq/v1/quantization_service.pb.h"
 #include "worker/task_runner.h"
+#include "worker/upload_client.h"
 
 namespace sasq {
 
@@ -16,6 +17,7 @@ struct QuantizeTaskOptions {
   ComputeDevice device;
   v1::WorkerCapabilities capabilities;  // of that device
   SourceFetcher* sources = nullptr;     // borrowed
+  UploadClient* uploads = nullptr;      // that `sources` reads from; borrowed
 };
 
 // A task measures every baseline and then the recipe, each as soon as it is prepared. It leaves a

@@ -20,6 +20,7 @@
 #include "common/signals.h"
 #include "common/status_macros.h"
 #include "worker/capabilities.h"
+#include "worker/engine_metrics.h"
 #include "worker/quantize_task.h"
 #include "worker/source_options.h"
 #include "worker/upload_client.h"
@@ -32,13 +33,22 @@ namespace {
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 
+RpcSecurity SecurityOfEnvironment() {
+  RpcSecurity security;
+  const char* token = std::getenv("SASQ_TOKEN");
+  if (token != nullptr) security.token = token;
+  return security;
+}
+
 struct Flags {
   std::string coordinator = "127.0.0.1:7433";
+  RpcSecurity security = SecurityOfEnvironment();
   std::string worker_id;
   int threads = 0;
   std::string device = "auto";
   std::string metrics_address = "127.0.0.1:0";
-  std::vector<std::string> allowed_roots = {"/"};
+  std::vector<std::string> allowed_roots;
+  bool allow_private_addresses = false;
   SourceFetcher::Options sources = SourceOptionsOfEnvironment();
   std::string stall_timeout = "30s";
   std::string port_file;
@@ -88,7 +98,12 @@ class StopSignals {
 // What the flags say beyond the environment.
 absl::StatusOr<SourceFetcher::Options> SourceOptions(const Flags& flags, UploadReader* uploads) {
   SourceFetcher::Options options = flags.sources;
-  SASQ_ASSIGN_OR_RETURN(options.roots, AllowedRoots::Create(flags.allowed_roots));
+  if (!flags.allowed_roots.empty()) {
+    SASQ_ASSIGN_OR_RETURN(options.roots, AllowedRoots::Create(flags.allowed_roots));
+  } else if (!flags.security.token.empty() || !flags.security.token_file.empty()) {
+    options.roots = AllowedRoots::None();
+  }
+  options.hub.limits.only_public_addresses = !flags.allow_private_addresses;
   if (!absl::ParseDuration(flags.stall_timeout, &options.hub.limits.stall_timeout) ||
       options.hub.limits.stall_timeout < absl::Seconds(1)) {
     return absl::InvalidArgumentError(absl::StrCat("--stall_timeout is \"", flags.stall_timeout,
@@ -101,7 +116,9 @@ absl::StatusOr<SourceFetcher::Options> SourceOptions(const Flags& flags, UploadR
 }
 
 absl::Status Run(const Flags& flags) {
-  UploadClient uploads(flags.coordinator);
+  SASQ_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
+                        MakeCoordinatorChannel(flags.coordinator, flags.security));
+  UploadClient uploads(channel);
   SASQ_ASSIGN_OR_RETURN(SourceFetcher::Options source_options, SourceOptions(flags, &uploads));
   SourceFetcher sources(std::move(source_options));
   SASQ_ASSIGN_OR_RETURN(
@@ -109,10 +126,12 @@ absl::Status Run(const Flags& flags) {
       ChooseWorkerDevice(flags.device, flags.threads > 0 ? flags.threads : UsableCpuCount()));
 
   MetricRegistry registry;
+  AddEngineMetrics(sources, registry);
   SASQ_RETURN_IF_ERROR(ServeMetrics(flags, registry));
 
   Worker::Options options;
   options.coordinator = flags.coordinator;
+  options.channel = channel;
   options.worker_id = flags.worker_id.empty() ? DefaultWorkerId() : flags.worker_id;
   options.capabilities = device.capabilities;
   LogInfo("worker_starting", {{"worker_id", options.worker_id},
@@ -124,7 +143,7 @@ absl::Status Run(const Flags& flags) {
                               {"gflops", options.capabilities.float_flops_per_second() / 1e9}});
 
   const std::unique_ptr<TaskRunner> runner =
-      MakeQuantizeTask({device.compute, device.capabilities, &sources});
+      MakeQuantizeTask({device.compute, device.capabilities, &sources, &uploads});
   options.runner = runner.get();
   options.metrics = &registry;
   SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, Worker::Create(std::move(options)));
@@ -136,6 +155,16 @@ int Main(int argc, char** argv) {
   Flags flags;
   CLI::App app("Leases quantization jobs from a coordinator and runs them on this machine.");
   app.add_option("--coordinator", flags.coordinator, "host:port of sasqd")->capture_default_str();
+  app.add_flag("--tls", flags.security.tls, "Connect with TLS, with the system's authorities");
+  app.add_option("--tls_ca", flags.security.files.authorities,
+                 "Connect with TLS, with the authorities in this PEM file");
+  app.add_option(
+      "--tls_cert", flags.security.files.certificate,
+      "PEM file of a certificate for a coordinator that asks for one; this file, like the "
+      "others of TLS, is read again when it changes");
+  app.add_option("--tls_key", flags.security.files.key, "PEM file of the certificate's key");
+  app.add_option("--token_file", flags.security.token_file,
+                 "File that holds the worker's token, read for every call (default: $SASQ_TOKEN)");
   app.add_option("--worker_id", flags.worker_id,
                  "Name in the fleet, stable over restarts if you want (default: HOST-PID)");
   app.add_option("--threads", flags.threads, "Threads of a job (default: every usable core)")
@@ -149,9 +178,9 @@ int Main(int argc, char** argv) {
   app.add_option("--port_file", flags.port_file,
                  "File to write the port to, as {\"metrics\": N}, once it listens");
   app.add_option("--allowed_roots", flags.allowed_roots,
-                 "Folders that jobs may name with file:, separated by commas")
-      ->delimiter(',')
-      ->capture_default_str();
+                 "Folders that jobs may name with file:, separated by commas; / for all (default: "
+                 "all, and with a token none)")
+      ->delimiter(',');
   app.add_option("--cache_dir", flags.sources.cache.folder,
                  "Folder of fetched models and texts; workers of a host may share it")
       ->capture_default_str();
@@ -165,6 +194,9 @@ int Main(int argc, char** argv) {
                  "Store of s3: sources ($AWS_ENDPOINT_URL; credentials as of the AWS programs: "
                  "$AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN, $AWS_REGION)")
       ->capture_default_str();
+  app.add_flag("--allow_private_addresses", flags.allow_private_addresses,
+               "Fetch from a hub or store in a private network or on this machine too, also where "
+               "redirects lead there");
   app.add_option("--stall_timeout", flags.stall_timeout,
                  "A transfer slower than 1 KiB/s for this long is broken off and tried again")
       ->capture_default_str();

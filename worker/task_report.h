@@ -35,6 +35,8 @@ class TaskReport final : public TaskObserver {
 
   void OnProgress(const v1::Progress& progress) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnRow(const v1::ReportRow& row) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnQuality(const RowQuality& quality) override { metrics_->Judged(quality); }
+  void OnDivergence(v1::Method method) override { metrics_->Diverged(method); }
   // Puts the time before the line. A newline inside it becomes a blank.
   void OnLog(absl::string_view line) override ABSL_LOCKS_EXCLUDED(mutex_);
   // One that is longer than kMaxCheckpointBytes is not kept, and the log says so.

@@ -2,6 +2,7 @@
 #ifndef SASQ_WORKER_TASK_RUNNER_H_
 #define SASQ_WORKER_TASK_RUNNER_H_
 
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -13,6 +14,17 @@
 
 namespace sasq {
 
+// How good a measured row is, in words that metrics can have as labels: of few kinds each.
+struct RowQuality {
+  std::string model_family;  // the architecture, such as `llama`
+  std::string dataset;       // a well-known evaluation text, such as `wikitext`, or `other`
+  v1::Method method = v1::METHOD_UNSPECIFIED;
+  // Perplexity over that of the float row on the same tokens, if that was measured before.
+  std::optional<double> perplexity_ratio;
+  // Share of calibration values beyond their scale's range: mean over static sites.
+  std::optional<double> clipped_share;
+};
+
 // What a task has to tell while it runs. Thread-safe and quick: nothing here waits for the network.
 class TaskObserver {
  public:
@@ -21,6 +33,10 @@ class TaskObserver {
   virtual void OnProgress(const v1::Progress& progress) = 0;
   // A measured row of the comparison.
   virtual void OnRow(const v1::ReportRow& row) = 0;
+  // The same row's quality.
+  virtual void OnQuality(const RowQuality& quality) = 0;
+  // Training met a number that is not finite.
+  virtual void OnDivergence(v1::Method method) = 0;
   // A line for the job's log, without the newline.
   virtual void OnLog(absl::string_view line) = 0;
   // Where another attempt could go on from; replaces earlier ones. At most 1 MiB.

@@ -5,12 +5,17 @@
 
 #include "common/rpc_status.h"
 #include "worker/backoff.h"
-#include "worker/dispatch_client.h"
 
 namespace sasq {
 
-UploadClient::UploadClient(const std::string& coordinator)
-    : stub_(v1::ArtifactService::NewStub(MakeCoordinatorChannel(coordinator))) {}
+UploadClient::UploadClient(const std::shared_ptr<grpc::Channel>& channel)
+    : stub_(v1::ArtifactService::NewStub(channel)) {}
+
+void UploadClient::UseLease(const std::string& job, const std::string& lease_token) {
+  MutexLock lock(&mutex_);
+  job_ = job;
+  lease_token_ = lease_token;
+}
 
 absl::Status UploadClient::Read(const std::string& sha256, int64_t offset,
                                 const std::stop_token& stop, TakePiece take) {
@@ -19,6 +24,11 @@ absl::Status UploadClient::Read(const std::string& sha256, int64_t offset,
   v1::DownloadBlobRequest request;
   request.set_sha256(sha256);
   request.set_offset(offset);
+  {
+    MutexLock lock(&mutex_);
+    request.set_job(job_);
+    request.set_lease_token(lease_token_);
+  }
   const auto reader = stub_->DownloadBlob(&context, request);
   v1::DownloadBlobResponse response;
   absl::Status taken;

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/rpc_status.h"
+#include "common/status_macros.h"
 #include "common/uid.h"
 #include "worker/task_outcome.h"
 #include "worker/task_report.h"
@@ -49,6 +50,9 @@ absl::Status CheckOptions(const Worker::Options& options) {
 
 absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(Options options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (options.channel == nullptr) {
+    SASQ_ASSIGN_OR_RETURN(options.channel, MakeCoordinatorChannel(options.coordinator));
+  }
   return std::unique_ptr<Worker>(new Worker(std::move(options)));
 }
 
@@ -56,7 +60,7 @@ Worker::Worker(Options options)
     : options_(std::move(options)),
       instance_id_(NewUid()),
       metrics_(options_.metrics),
-      client_({.coordinator = options_.coordinator}) {}
+      client_({.channel = options_.channel}) {}
 
 absl::Status Worker::Run() {
   while (!draining()) {

@@ -26,8 +26,9 @@ namespace sasq {
 class Worker {
  public:
   struct Options {
-    std::string coordinator;  // host:port
-    std::string worker_id;    // 1..128 bytes, unique in the fleet
+    std::string coordinator;                 // host:port
+    std::shared_ptr<grpc::Channel> channel;  // to it; null: one without TLS and token
+    std::string worker_id;                   // 1..128 bytes, unique in the fleet
     v1::WorkerCapabilities capabilities;
     // How long one LeaseTask waits for a job. 0..60 s.
     absl::Duration lease_wait = absl::Seconds(20);

@@ -8,10 +8,11 @@
 #include "absl/strings/string_view.h"
 #include "common/metrics.h"
 #include "sasq/v1/job.pb.h"
+#include "worker/task_runner.h"
 
 namespace sasq {
 
-// Thread-safe. Labels are bounded: names of enum values only.
+// Thread-safe. Labels are bounded: names of enum values, and those of RowQuality.
 class WorkerMetrics {
  public:
   // `registry` is borrowed.
@@ -29,9 +30,15 @@ class WorkerMetrics {
   void Progressed(const v1::Progress& before, const v1::Progress& now);
   void AddStageSeconds(v1::Stage stage, double seconds);
   void Measured(const v1::ReportRow& row);
+  void Judged(const RowQuality& quality);
+  void Diverged(v1::Method method);
 
  private:
   MetricRegistry::Counter& TasksEnded(absl::string_view outcome);
+  MetricRegistry::Counter& Tokens(v1::Stage stage);
+  MetricRegistry::Counter& CpuSeconds(v1::Method method);
+  MetricRegistry::Counter& Operations(v1::Method method);
+  MetricRegistry::Counter& Divergences(v1::Method method);
 
   MetricRegistry& registry_;
   MetricRegistry::Gauge& connected_;
@@ -40,7 +47,6 @@ class WorkerMetrics {
   MetricRegistry::Counter& heartbeat_failures_;
   MetricRegistry::Counter& dropped_log_bytes_;
   MetricRegistry::Counter& training_steps_;
-  MetricRegistry::Counter& tokens_;
   MetricRegistry::Gauge& peak_memory_;
 };
 

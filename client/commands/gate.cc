@@ -6,8 +6,10 @@
 #include "client/enum_names.h"
 #include "client/gate_flags.h"
 #include "client/job_name.h"
+#include "client/junit.h"
 #include "client/table.h"
 #include "client/text.h"
+#include "common/file.h"
 #include "common/status_macros.h"
 #include "quant/gates/gates.h"
 
@@ -16,7 +18,8 @@ namespace {
 
 // The gates to ask: those of the command line, or those of the job's spec.
 absl::StatusOr<v1::QualityGates> ChooseGates(const v1::Job& job, const GateOptions& options) {
-  if (options.gates.empty() && GatesOf(job.spec().gates()).empty()) {
+  if (options.gates.empty() && GatesOf(job.spec().gates()).empty() &&
+      options.max_age == absl::InfiniteDuration()) {
     return absl::InvalidArgumentError(
         absl::StrCat(job.name(), " has no gates of its own; name some with --gate"));
   }
@@ -41,6 +44,18 @@ absl::StatusOr<std::string> ChooseRow(const v1::Job& job, const GateOptions& opt
                                           ShortJobId(job.name()), "` shows its rows"));
 }
 
+// How old the result may be: a gate of this command alone, for a result does not age where it lies.
+v1::GateResult JudgeAge(const v1::Job& job, absl::Duration max_age, absl::Time now) {
+  const absl::Duration age = now - ToTime(job.end_time());
+  v1::GateResult result;
+  result.set_gate("max-age");
+  result.set_value(absl::FDivDuration(age, absl::Hours(24)));
+  result.set_bound(absl::FDivDuration(max_age, absl::Hours(24)));
+  result.set_passed(age <= max_age);
+  result.set_detail(absl::StrCat("days; the job ended ", TimeText(job.end_time())));
+  return result;
+}
+
 }  // namespace
 
 absl::StatusOr<ExitCode> RunGate(const CommandContext& context, const GateOptions& options) {
@@ -53,7 +68,13 @@ absl::StatusOr<ExitCode> RunGate(const CommandContext& context, const GateOption
   }
   SASQ_ASSIGN_OR_RETURN(const v1::QualityGates gates, ChooseGates(job, options));
   SASQ_ASSIGN_OR_RETURN(const std::string row, ChooseRow(job, options));
-  const std::vector<v1::GateResult> results = EvaluateGates(job.spec(), gates, row, job.rows());
+  std::vector<v1::GateResult> results = EvaluateGates(job.spec(), gates, row, job.rows());
+  if (options.max_age != absl::InfiniteDuration()) {
+    results.push_back(JudgeAge(job, options.max_age, context.clock.Now()));
+  }
+  if (!options.junit.empty()) {
+    SASQ_RETURN_IF_ERROR(WriteFileDurably(options.junit, JunitXml(job, row, results)));
+  }
   if (context.wants_table()) {
     Table table({{"gate"}, {"says", Table::Align::kLeft, /*may_shrink=*/true}});
     for (const v1::GateResult& result : results) {

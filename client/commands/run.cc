@@ -1,15 +1,19 @@
 #include "client/commands/run.h"
 
 #include <cerrno>
+#include <memory>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/artifacts.h"
 #include "client/commands/compare.h"
 #include "client/commands/export.h"
 #include "client/commands/gate.h"
+#include "client/commands/health.h"
 #include "client/commands/jobs.h"
 #include "client/commands/provenance.h"
+#include "client/commands/report.h"
 #include "client/commands/submit.h"
 #include "client/commands/workers.h"
 #include "client/settings.h"
@@ -46,6 +50,8 @@ struct Runner {
   Result operator()(const ExportCommandOptions& options) const {
     return RunExport(context, options);
   }
+  Result operator()(const ReportOptions& options) const { return RunReport(context, options); }
+  Result operator()(const HealthOptions& options) const { return RunHealth(context, options); }
   Result operator()(const WorkersOptions&) const { return RunWorkers(context); }
   Result operator()(const VersionOptions&) const { return ExitCode::kOk; }  // needs no service
 };
@@ -56,8 +62,13 @@ absl::StatusOr<ExitCode> Run(const GlobalOptions& globals, const CommandOptions&
     console.out.WriteLine(absl::StrCat("sasq ", Version()));
     return ExitCode::kOk;
   }
-  SASQ_ASSIGN_OR_RETURN(const std::string endpoint, ResolveEndpoint(globals.endpoint));
-  ServiceClient client({.endpoint = endpoint, .call_timeout = globals.call_timeout}, interrupt);
+  SASQ_ASSIGN_OR_RETURN(const ConnectionSettings connection, ResolveConnection(globals.connection));
+  SASQ_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
+                        MakeServiceChannel(connection.endpoint, connection.security));
+  ServiceClient client({.endpoint = connection.endpoint,
+                        .channel = std::move(channel),
+                        .call_timeout = globals.call_timeout},
+                       interrupt);
   const CommandContext context{globals, console, client, *Clock::Real()};
   return std::visit(Runner{context}, command);
 }

@@ -24,6 +24,7 @@ constexpr GateKind kGateKinds[] = {
     {"max-ppl", "max_perplexity", GateFigure::kPerplexity, 1, 1e9},
     {"min-top1-agreement", "min_top1_agreement", GateFigure::kTop1Agreement, 0, 1},
     {"max-kl", "max_kl_divergence", GateFigure::kKlDivergence, 0, 1000},
+    {"min-task-accuracy", "min_accuracy", GateFigure::kTaskAccuracy, 0, 1},
 };
 constexpr int kMaxDecimals = 9;
 
@@ -37,6 +38,17 @@ void AddGates(const Message& message, const std::string& text, std::vector<Gate>
     if (field == nullptr || !message.GetReflection()->HasField(message, field)) continue;
     gates.push_back({&kind, text, message.GetReflection()->GetDouble(message, field)});
   }
+}
+
+// The one of a name, added where there is none.
+template <typename Gates>
+Gates* Named(const std::string& name, google::protobuf::RepeatedPtrField<Gates>& gates) {
+  for (Gates& one : gates) {
+    if (one.name() == name) return &one;
+  }
+  Gates* added = gates.Add();
+  added->set_name(name);
+  return added;
 }
 
 // The first baseline of a method that is measured as `recipe` is, or null.
@@ -128,6 +140,7 @@ class Evaluation {
       result.set_detail(absl::StrCat("there is no one row called ", row_name_));
       return NAN;
     }
+    if (gate.kind->is_of_tasks()) return TaskAccuracy(gate.text, result);
     const std::optional<Perplexity> own = PerplexityOn(*row_, gate.text);
     if (!own.has_value()) {
       result.set_detail("its perplexity was not measured");
@@ -147,8 +160,20 @@ class Evaluation {
       case GateFigure::kKlDivergence:
         if (row_->has_kl_divergence()) return row_->kl_divergence();
         break;
+      case GateFigure::kTaskAccuracy:
+        SASQ_CHECK(false);  // was answered before
     }
     result.set_detail("agreement was not measured");
+    return NAN;
+  }
+
+  double TaskAccuracy(const std::string& task, v1::GateResult& result) const {
+    for (const v1::TaskScore& score : row_->tasks()) {
+      if (score.name() != task) continue;
+      result.set_detail(absl::StrCat(score.question_count(), " questions"));
+      return score.accuracy();
+    }
+    result.set_detail(absl::StrCat("the task ", task, " was not measured"));
     return NAN;
   }
 
@@ -197,19 +222,16 @@ std::vector<Gate> GatesOf(const v1::QualityGates& gates) {
   std::vector<Gate> result;
   AddGates(gates, "", result);
   for (const v1::TextGates& text : gates.other_texts()) AddGates(text, text.name(), result);
+  for (const v1::TaskGates& task : gates.tasks()) AddGates(task, task.name(), result);
   return result;
 }
 
 void SetGate(const Gate& gate, v1::QualityGates* gates) {
   Message* message = gates;
-  if (!gate.text.empty()) {
-    auto& texts = *gates->mutable_other_texts();
-    auto found = std::find_if(texts.begin(), texts.end(), [&gate](const v1::TextGates& text) {
-      return text.name() == gate.text;
-    });
-    v1::TextGates* text = found == texts.end() ? texts.Add() : &*found;
-    text->set_name(gate.text);
-    message = text;
+  if (gate.kind->is_of_tasks()) {
+    message = Named(gate.text, *gates->mutable_tasks());
+  } else if (!gate.text.empty()) {
+    message = Named(gate.text, *gates->mutable_other_texts());
   }
   const FieldDescriptor* field = FieldOf(*gate.kind, *message);
   SASQ_CHECK(field != nullptr);

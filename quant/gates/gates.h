@@ -22,24 +22,27 @@ enum class GateFigure {
   kPerplexity,
   kTop1Agreement,
   kKlDivergence,
+  kTaskAccuracy,
 };
 
 // One kind of gate.
 struct GateKind {
   const char* name;   // such as `max-ppl-increase`
-  const char* field;  // of v1.QualityGates, and of v1.TextGates where that has it
+  const char* field;  // of v1.QualityGates, v1.TextGates and v1.TaskGates, where they have it
   GateFigure figure;
   double lowest;  // bounds that make sense
   double highest;
 
   // The value must not be less than the bound; otherwise not more.
-  bool is_floor() const { return figure == GateFigure::kTop1Agreement; }
+  bool is_floor() const {
+    return figure == GateFigure::kTop1Agreement || figure == GateFigure::kTaskAccuracy;
+  }
   // Other texts can have it too.
   bool is_of_texts() const { return figure <= GateFigure::kPerplexity; }
+  // Only tasks have it.
+  bool is_of_tasks() const { return figure == GateFigure::kTaskAccuracy; }
   // People write and read it in percent.
-  bool is_share() const {
-    return figure <= GateFigure::kIncreaseOverDynamic || figure == GateFigure::kTop1Agreement;
-  }
+  bool is_share() const { return figure <= GateFigure::kIncreaseOverDynamic || is_floor(); }
 };
 
 // In the order of results.
@@ -48,17 +51,17 @@ absl::Span<const GateKind> GateKinds();
 // One bound.
 struct Gate {
   const GateKind* kind = nullptr;
-  std::string text;  // the name of another text; empty: the evaluation text
+  std::string text;  // the name of another text, or of the task; empty: the evaluation text
   double bound = 0;
 };
 
-// The gates that are set: those of the evaluation text, then those of each other text.
+// The gates that are set: those of the evaluation text, then those of each other text and task.
 std::vector<Gate> GatesOf(const v1::QualityGates& gates);
 
 // Sets one of them, replacing an earlier bound of the same kind and text.
 void SetGate(const Gate& gate, v1::QualityGates* gates);
 
-// `max-ppl-increase`, or `max-ppl-increase@code` for another text.
+// `max-ppl-increase`, or `max-ppl-increase@code` for another text or a task.
 std::string GateName(const Gate& gate);
 
 // Whether a bound is about predictions compared with the float model's.

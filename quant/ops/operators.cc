@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <optional>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -20,6 +21,7 @@
 #include "kernels/rms_norm.h"
 #include "kernels/silu_mul.h"
 #include "quant/ops/parallel_for.h"
+#include "quant/ops/timed_operator.h"
 
 namespace sasq::ops {
 namespace {
@@ -337,27 +339,40 @@ at::Tensor HadamardTransform(const at::Tensor& x, int64_t block) {
   return y;
 }
 
-template <class Context>
+// Registers what the CPU does with its time counted; a CUDA operator is only queued here.
+template <class Context, TimedKernel kKernel, auto kFunction>
+void Add(torch::Library& m, const char* name) {
+  if constexpr (std::is_same_v<Context, CpuContext>) {
+    m.impl(name, Timed<kKernel, kFunction>::Call);
+  } else {
+    m.impl(name, kFunction);
+  }
+}
+
+template <class C>
 void Register(torch::Library& m) {
-  m.impl("quantize_static", QuantizeStatic<Context>);
-  m.impl("quantize_per_token", QuantizePerToken<Context>);
-  m.impl("rms_norm_quantize_static", RmsNormQuantizeStatic<Context>);
-  m.impl("rms_norm_quantize_per_token", RmsNormQuantizePerToken<Context>);
-  m.impl("silu_mul_quantize_static", SiluMulQuantizeStatic<Context>);
-  m.impl("silu_mul_quantize_per_token", SiluMulQuantizePerToken<Context>);
-  m.impl("int8_linear", Int8LinearPerToken<Context>);
-  m.impl("int8_linear.static", Int8LinearStatic<Context>);
-  m.impl("fake_quantize", FakeQuantize<Context>);
-  m.impl("fake_quantize_backward", FakeQuantizeBackward<Context>);
-  m.impl("hadamard_transform", HadamardTransform<Context>);
+  using K = TimedKernel;
+  Add<C, K::kQuantize, QuantizeStatic<C>>(m, "quantize_static");
+  Add<C, K::kQuantize, QuantizePerToken<C>>(m, "quantize_per_token");
+  Add<C, K::kRmsNormQuantize, RmsNormQuantizeStatic<C>>(m, "rms_norm_quantize_static");
+  Add<C, K::kRmsNormQuantize, RmsNormQuantizePerToken<C>>(m, "rms_norm_quantize_per_token");
+  Add<C, K::kSiluMulQuantize, SiluMulQuantizeStatic<C>>(m, "silu_mul_quantize_static");
+  Add<C, K::kSiluMulQuantize, SiluMulQuantizePerToken<C>>(m, "silu_mul_quantize_per_token");
+  Add<C, K::kInt8Linear, Int8LinearPerToken<C>>(m, "int8_linear");
+  Add<C, K::kInt8Linear, Int8LinearStatic<C>>(m, "int8_linear.static");
+  Add<C, K::kFakeQuantize, FakeQuantize<C>>(m, "fake_quantize");
+  Add<C, K::kFakeQuantizeBackward, FakeQuantizeBackward<C>>(m, "fake_quantize_backward");
+  Add<C, K::kHadamardTransform, HadamardTransform<C>>(m, "hadamard_transform");
 }
 
 }  // namespace
 }  // namespace sasq::ops
 
 TORCH_LIBRARY_IMPL(sasq, CPU, m) {
+  using sasq::ops::Timed;
+  using sasq::ops::TimedKernel;
   sasq::ops::Register<sasq::kernels::CpuContext>(m);
-  m.impl("pack_weights", sasq::ops::PackWeightsCpu);
+  m.impl("pack_weights", Timed<TimedKernel::kPackWeights, sasq::ops::PackWeightsCpu>::Call);
 }
 
 TORCH_LIBRARY_IMPL(sasq, CUDA, m) {

@@ -87,6 +87,8 @@ absl::StatusOr<std::string> AllowedRoots::ResolveFolder(const std::string& path)
   return folder;  // one that cannot be listed cannot be read either: whoever opens it says so
 }
 
-std::string AllowedRoots::ToString() const { return absl::StrJoin(roots_, ", "); }
+std::string AllowedRoots::ToString() const {
+  return roots_.empty() ? "none" : absl::StrJoin(roots_, ", ");
+}
 
 }  // namespace sasq

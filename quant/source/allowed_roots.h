@@ -19,6 +19,8 @@ class AllowedRoots {
   // `roots`: absolute paths, at least one; a `/` among them allows everything. One that does not
   // exist allows nothing until it is made. INVALID_ARGUMENT names the path.
   static absl::StatusOr<AllowedRoots> Create(const std::vector<std::string>& roots);
+  // Nothing.
+  static AllowedRoots None() { return AllowedRoots(std::vector<std::string>()); }
 
   // Whether an absolute path lies under a root by its name alone.
   bool Covers(absl::string_view path) const;
@@ -31,7 +33,7 @@ class AllowedRoots {
   // Resolve of a folder and of every file right in it.
   absl::StatusOr<std::string> ResolveFolder(const std::string& path) const;
 
-  // The roots, for messages: `/srv/models, /srv/texts`.
+  // The roots, for messages: `/srv/models, /srv/texts`, or `none`.
   std::string ToString() const;
 
  private:

@@ -104,7 +104,10 @@ absl::StatusOr<std::vector<RemoteFile>> SourceFetcher::Choose(const SourceUri& u
 absl::Status SourceFetcher::Provide(const RemoteFile& file, Run& run) {
   while (true) {
     SASQ_ASSIGN_OR_RETURN(bool is_there, cache_.Use(file.cache_key, *run.task, file.name));
-    if (is_there) return absl::OkStatus();
+    if (is_there) {
+      ++hits_;
+      return absl::OkStatus();
+    }
     absl::StatusOr<std::unique_ptr<PartFile>> part =
         cache_.BeginFetch(file.cache_key, file.size_bytes);
     if (absl::IsAborted(part.status())) {
@@ -117,13 +120,16 @@ absl::Status SourceFetcher::Provide(const RemoteFile& file, Run& run) {
     SASQ_ASSIGN_OR_RETURN(is_there, cache_.Use(file.cache_key, *run.task, file.name));
     if (is_there) {
       (*part)->Remove();
+      ++hits_;
       return absl::OkStatus();
     }
     run.log(absl::StrCat(
         "fetching ", file.description, ", ", file.size_bytes, " bytes",
         (*part)->size_bytes() > 0 ? absl::StrCat(", going on from ", (*part)->size_bytes()) : ""));
     Retrier retrier = MakeRetrier(run.log);
+    ++misses_;
     SASQ_RETURN_IF_ERROR(FetchWhole(file, **part, retrier, run.stop));
+    fetched_bytes_ += (*part)->size_bytes();
     return cache_.Keep(**part, file.cache_key, *run.task, file.name);
   }
 }

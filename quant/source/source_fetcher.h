@@ -3,6 +3,8 @@
 #ifndef SASQ_QUANT_SOURCE_SOURCE_FETCHER_H_
 #define SASQ_QUANT_SOURCE_SOURCE_FETCHER_H_
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -70,6 +72,15 @@ class SourceFetcher {
                                       const std::vector<UploadedContent>& uploaded,
                                       const std::stop_token& stop, const Log& log);
 
+  // Remote files that tasks used, since construction. Thread-safe.
+  struct CacheUse {
+    int64_t hit_count = 0;      // were there
+    int64_t miss_count = 0;     // had to be fetched
+    int64_t fetched_bytes = 0;  // of whole files that were fetched
+  };
+  CacheUse cache_use() const { return {hits_, misses_, fetched_bytes_}; }
+  const std::string& cache_folder() const { return options_.cache.folder; }
+
  private:
   // Of one call of Fetch.
   struct Run {
@@ -96,6 +107,9 @@ class SourceFetcher {
   FileCache cache_;
   const HubClient hub_;
   const S3Client s3_;
+  std::atomic<int64_t> hits_ = 0;
+  std::atomic<int64_t> misses_ = 0;
+  std::atomic<int64_t> fetched_bytes_ = 0;
 };
 
 }  // namespace sasq

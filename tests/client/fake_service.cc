@@ -1,5 +1,7 @@
 #include "tests/client/fake_service.h"
 
+#include <grpcpp/health_check_service_interface.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -56,6 +58,7 @@ v1::Job MakeSucceededJob(const std::string& name, int64_t sequence) {
 }
 
 FakeService::FakeService(int port) {
+  grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.AddListeningPort(absl::StrCat("127.0.0.1:", port), grpc::InsecureServerCredentials(),
                            &port_);
@@ -64,6 +67,8 @@ FakeService::FakeService(int port) {
   server_ = builder.BuildAndStart();
   SASQ_CHECK(server_ != nullptr && port_ != 0);
 }
+
+void FakeService::StopServing() { server_->GetHealthCheckService()->SetServingStatus(false); }
 
 FakeService::~FakeService() {
   server_->Shutdown(std::chrono::system_clock::now());  // at once: calls end as on a crash

@@ -52,6 +52,7 @@ class FakeService final : public v1::QuantizationService::Service,
   void AddBlob(v1::Blob blob, const std::string& bytes);
   void Reject(const v1::GateResult& result);  // the one artifact
   void BreakDownloadAt(size_t offset);        // once
+  void StopServing();                         // as the health check says
   void SetSubmit(std::function<grpc::Status(const v1::SubmitJobRequest&, v1::SubmitJobResponse*)>);
 
   // What clients did.

@@ -20,6 +20,7 @@ TEST(ParseGateTest, NamesTextsAndPercent) {
       {"max-ppl@code=9", "max-ppl@code", 9},
       {"min-top1-agreement=95%", "min-top1-agreement", 0.95},
       {"max-kl=0.05", "max-kl", 0.05},
+      {"min-task-accuracy@facts=70%", "min-task-accuracy@facts", 0.7},
   };
   for (const auto& [text, name, bound] : cases) {
     const auto gate = ParseGate(text);
@@ -39,6 +40,7 @@ TEST(ParseGateTest, MistakesAreTold) {
       {"max-ppl-increase=x%", "BOUND a number such as 0.001 or 0.1%"},
       {"max-kl@code=1", "agreement is measured on the evaluation text alone"},
       {"max-ppl@=9", "want max-ppl@TEXT=BOUND"},
+      {"min-task-accuracy=0.5", "want min-task-accuracy@TASK=BOUND, TASK a task's name"},
   };
   for (const auto& [text, message] : cases) {
     const auto gate = ParseGate(text);

@@ -140,6 +140,60 @@ TEST_F(ProgramResultsTest, GatesCanBeAskedAfterwards) {
   EXPECT_EQ(Run({"gate", "abc123", "--gate", "max-ppl-increase-over-dynamic=9"}).exit_code, 3);
 }
 
+TEST_F(ProgramResultsTest, AResultCanBeTooOld) {
+  v1::Job job = Job();
+  job.set_name(JobName("a9e123"));
+  job.mutable_end_time()->set_seconds(time(nullptr) - 3 * 24 * 3600 - 3600);
+  service_.AddJob(job);
+  EXPECT_EQ(Run({"gate", "a9e123", "--max-age", "96h"}).exit_code, 0);
+  const ProgramResult old = Run({"gate", "a9e123", "--gate", "max-ppl=22", "--max-age", "72h"});
+  EXPECT_EQ(old.exit_code, 3);
+  EXPECT_THAT(old.err, HasSubstr("quality gate failed: max-age is 3.042, bound 3.000 (days; the "
+                                 "job ended "));
+  EXPECT_EQ(Run({"gate", "a9e123", "--max-age", "soon"}).exit_code, 2);
+}
+
+TEST_F(ProgramResultsTest, GatesAreTestsToCiSystems) {
+  v1::Job job = Job();
+  job.set_name(JobName("c1c123"));
+  job.mutable_spec()->set_display_name("nightly <\"wiki\" & code>\x01");
+  service_.AddJob(job);
+  const ProgramResult run = Run({"gate", "c1c123", "--gate", "max-ppl-increase=0.1%", "--gate",
+                                 "max-ppl=22", "--junit", "gates.xml"});
+  EXPECT_EQ(run.exit_code, 3);
+  const std::string xml = Read("gates.xml");
+  EXPECT_THAT(xml, StartsWith("<?xml version=\"1.0\"?>\n<testsuites>"));
+  EXPECT_THAT(xml, HasSubstr("tests=\"2\" failures=\"1\""));
+  EXPECT_THAT(xml, HasSubstr("<testcase classname=\"nightly &lt;&quot;wiki&quot; &amp; code&gt;"));
+  EXPECT_THAT(xml, HasSubstr("name=\"max-ppl-increase\">"));
+  EXPECT_THAT(xml, HasSubstr("<failure message=\"max-ppl-increase is +22.85%, bound 0.10% "));
+  EXPECT_THAT(xml, HasSubstr("<system-out>max-ppl is 21.160, bound 22.000</system-out>"));
+  EXPECT_THAT(xml, Not(HasSubstr("\x01")));
+  EXPECT_EQ(Run({"gate", "c1c123", "--gate", "max-ppl=22", "--junit", "no/gates.xml"}).exit_code,
+            4);
+}
+
+TEST_F(ProgramResultsTest, ReportsArePrintedAsTheyAre) {
+  EXPECT_EQ(Run({"report", "abc123"}).out, Read("artifact/report.md"));
+  EXPECT_EQ(Run({"report", "artifact", "--format", "html"}).out, Read("artifact/report.html"));
+  EXPECT_EQ(Run({"report", "abc123", "--format", "json"}).out, Read("artifact/report.json"));
+  EXPECT_EQ(Run({"report", "abc123", "--format", "pdf"}).exit_code, 2);
+  EXPECT_EQ(Run({"report", "ffffff"}).exit_code, 4);
+}
+
+TEST_F(ProgramResultsTest, HealthIsForProbes) {
+  const ProgramResult well = Run({"health"});
+  EXPECT_EQ(well.out, "SERVING\n");
+  EXPECT_EQ(well.exit_code, 0) << well.err;
+  EXPECT_EQ(Run({"health", "--service", "no.such.Service"}).exit_code, 4);
+  service_.StopServing();
+  const ProgramResult unwell = Run({"health"});
+  EXPECT_EQ(unwell.out, "NOT_SERVING\n");
+  EXPECT_EQ(unwell.exit_code, 5);
+  EXPECT_EQ(Run({"health", "--endpoint", "127.0.0.1:1"}).exit_code, 5);
+  EXPECT_EQ(Run({"health", "--metrics", "127.0.0.1:1"}).exit_code, 5);
+}
+
 TEST_F(ProgramResultsTest, GatesThatCannotBeAskedAreMistakes) {
   EXPECT_THAT(Run({"gate", "abc123"}).err, HasSubstr("has no gates of its own"));
   EXPECT_EQ(Run({"gate", "abc123"}).exit_code, 2);

@@ -31,6 +31,15 @@ class FileTest : public ::testing::Test {
   const std::string folder_;
 };
 
+TEST_F(FileTest, TellsTheSpaceOfADisk) {
+  const absl::StatusOr<DiskSpace> space = DiskSpaceOf(folder_);
+  ASSERT_TRUE(space.ok()) << space.status();
+  EXPECT_GT(space->size_bytes, 0);
+  EXPECT_GE(space->free_bytes, 0);
+  EXPECT_LE(space->free_bytes, space->size_bytes);
+  EXPECT_EQ(DiskSpaceOf(Path("missing")).status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(FileTest, WrittenFilesAreReadBack) {
   const std::string content("a\0b\n", 4);
   ASSERT_TRUE(WriteFileDurably(Path("file"), content).ok());

@@ -34,5 +34,19 @@ TEST(HttpTest, SaysWhoCannotBeReached) {
   EXPECT_THAT(std::string(status.message()), testing::Not(testing::HasSubstr("secret")));
 }
 
+TEST(HttpTest, StaysOutOfPrivateNetworks) {
+  const auto take = [](const HttpResponse&, absl::string_view) { return absl::OkStatus(); };
+  for (const char* url :
+       {"http://127.0.0.1:9/x", "http://localhost:9/x", "http://[::1]:9/x",
+        "http://169.254.169.254/latest", "http://[::ffff:10.0.0.1]/x", "http://2130706433:9/x"}) {
+    HttpRequest request;
+    request.url = url;
+    const absl::Status status =
+        HttpCall(request, {.only_public_addresses = true}, {}, take).status();
+    EXPECT_TRUE(absl::IsPermissionDenied(status)) << url << status;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("--allow_private_addresses"));
+  }
+}
+
 }  // namespace
 }  // namespace sasq

@@ -33,8 +33,13 @@ class ApiError(Exception):
 class Client:
     """Calls with dicts in proto field names, and dicts back; int64 come as decimal strings."""
 
-    def __init__(self, endpoint):
-        self.channel = grpc.insecure_channel(endpoint)
+    def __init__(self, endpoint, authorities=None, token=None):
+        """`authorities`: PEM of those that TLS trusts; none: without TLS."""
+        if authorities:
+            self.channel = grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(authorities))
+        else:
+            self.channel = grpc.insecure_channel(endpoint)
+        self.metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self.database = ProtoReflectionDescriptorDatabase(self.channel)
         self.pool = descriptor_pool.DescriptorPool(self.database)
 
@@ -55,7 +60,8 @@ class Client:
     def call(self, service, name, request=None, timeout=30):
         stub, request_class = self._method(service, name, self.channel.unary_unary)
         try:
-            response = stub(json_format.ParseDict(request or {}, request_class()), timeout=timeout)
+            response = stub(json_format.ParseDict(request or {}, request_class()), timeout=timeout,
+                            metadata=self.metadata)
         except grpc.RpcError as error:
             raise ApiError(error) from None
         return to_dict(response)
@@ -64,7 +70,8 @@ class Client:
         """Yields messages, not dicts: some carry bytes."""
         stub, request_class = self._method(service, name, self.channel.unary_stream)
         try:
-            yield from stub(json_format.ParseDict(request, request_class()), timeout=timeout)
+            yield from stub(json_format.ParseDict(request, request_class()), timeout=timeout,
+                            metadata=self.metadata)
         except grpc.RpcError as error:
             raise ApiError(error) from None
 
@@ -102,7 +109,7 @@ class Client:
         message = json_format.ParseDict({"start": start}, request_class())
         message.data = content
         try:
-            stub(iter([message]), timeout=30)
+            stub(iter([message]), timeout=30, metadata=self.metadata)
         except grpc.RpcError as error:
             raise ApiError(error) from None
 

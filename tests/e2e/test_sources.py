@@ -28,7 +28,7 @@ def hub(inputs):
 
 def start_worker(service, cache, hub=None, flags=(), **environment):
     return service.start_worker(flags=[f"--cache_dir={cache}", f"--hf_endpoint={hub.url if hub else 'http://127.0.0.1:9'}",
-                                       "--stall_timeout=1s", *flags],
+                                       "--stall_timeout=1s", "--allow_private_addresses", *flags],
                                 environment={"no_proxy": "*", **environment})
 
 

@@ -91,7 +91,7 @@ TEST_F(TwoKeepersTest, ARemovalThatDiedIsFinished) {
   clock_.Advance(JobStore::kBlobRemovalTimeout);
   ASSERT_TRUE(second_.RemoveExpiredUploads(clock_.Now()).ok());
   EXPECT_FALSE(IsThere(sha256));
-  EXPECT_TRUE(jobs_->NoteUploads({sha256}, clock_.Now()).ok());
+  EXPECT_TRUE(jobs_->NoteUploads("", {sha256}, clock_.Now()).ok());
 }
 
 // Both put and let go of the same bytes, without a pause: what is held is there.

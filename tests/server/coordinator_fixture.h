@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
@@ -50,6 +51,48 @@ class RecordedEvents final : public JobEvents {
   int queued_count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
+// A coordinator as one caller meets it.
+class CallersCoordinator {
+ public:
+  CallersCoordinator(Coordinator& coordinator, Principal who)
+      : coordinator_(coordinator), who_(std::move(who)) {}
+
+  auto SubmitJob(const v1::SubmitJobRequest& request) {
+    return coordinator_.SubmitJob(who_, request);
+  }
+  auto GetJob(absl::string_view name) { return coordinator_.GetJob(who_, name); }
+  auto ListJobs(const v1::ListJobsRequest& request) { return coordinator_.ListJobs(who_, request); }
+  auto CancelJob(absl::string_view name) { return coordinator_.CancelJob(who_, name); }
+  auto DeleteJob(absl::string_view name) { return coordinator_.DeleteJob(who_, name); }
+  auto DeleteExpiredJobs(absl::Time now, int limit) {
+    return coordinator_.DeleteExpiredJobs(now, limit);
+  }
+  auto ListWorkers() { return coordinator_.ListWorkers(who_); }
+  auto ReadJobLog(absl::string_view name, int64_t offset, int64_t max_bytes) {
+    return coordinator_.ReadJobLog(who_, name, offset, max_bytes);
+  }
+  auto GetArtifact(absl::string_view name) { return coordinator_.GetArtifact(who_, name); }
+  auto GetBestScales(absl::string_view name) { return coordinator_.GetBestScales(who_, name); }
+  auto OpenBlob(const std::string& sha256, const dispatch::v1::Task& task = {}) {
+    v1::DownloadBlobRequest request;
+    request.set_sha256(sha256);
+    request.set_job(task.job());
+    request.set_lease_token(task.lease_token());
+    return coordinator_.OpenBlob(who_, request);
+  }
+  auto FindMissingBlobs(const v1::FindMissingBlobsRequest& request) {
+    return coordinator_.FindMissingBlobs(who_, request);
+  }
+  auto BeginUpload(const v1::UploadStart& start) { return coordinator_.BeginUpload(who_, start); }
+  auto FinishUpload(const v1::UploadStart& start, BlobUpload& upload) {
+    return coordinator_.FinishUpload(who_, start, upload);
+  }
+
+ private:
+  Coordinator& coordinator_;
+  const Principal who_;
+};
+
 class CoordinatorFixture : public testing::Test {
  protected:
   static constexpr absl::Duration kLease = absl::Seconds(30);
@@ -60,6 +103,7 @@ class CoordinatorFixture : public testing::Test {
   void Start() {
     leases_.reset();
     coordinator_.reset();
+    whole_coordinator_.reset();
     keeper_.reset();
     workers_.reset();
     blobs_.reset();
@@ -71,7 +115,8 @@ class CoordinatorFixture : public testing::Test {
     EXPECT_TRUE(keeper_->RemoveOrphans().ok());
     const CoordinatorParts parts = {clock_,  *jobs_,   *keeper_,       *workers_,
                                     events_, metrics_, AllowedRoots(), limits_};
-    coordinator_ = std::make_unique<Coordinator>(parts);
+    whole_coordinator_ = std::make_unique<Coordinator>(parts);
+    coordinator_ = std::make_unique<CallersCoordinator>(*whole_coordinator_, Principal());
     leases_ =
         std::make_unique<LeaseManager>(parts, LeaseManager::Options{.lease_duration = kLease});
   }
@@ -151,7 +196,8 @@ class CoordinatorFixture : public testing::Test {
   std::unique_ptr<FolderBlobStore> blobs_;
   std::unique_ptr<WorkerRegistry> workers_;
   std::unique_ptr<BlobKeeper> keeper_;
-  std::unique_ptr<Coordinator> coordinator_;
+  std::unique_ptr<Coordinator> whole_coordinator_;
+  std::unique_ptr<CallersCoordinator> coordinator_;  // for whom everything is there
   std::unique_ptr<LeaseManager> leases_;
 };
 

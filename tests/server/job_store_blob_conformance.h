@@ -68,14 +68,45 @@ TEST_P(JobStoreConformance, SpecsAndUploadsReferToBlobs) {
   EXPECT_THAT(*store_->Delete(first, agree), testing::ElementsAre(model));
   EXPECT_TRUE(*store_->IsBlobReferenced(text));
 
-  ASSERT_TRUE(store_->NoteUploads({text, model}, absl::FromUnixSeconds(100)).ok());
+  ASSERT_TRUE(store_->NoteUploads("", {text, model}, absl::FromUnixSeconds(100)).ok());
   EXPECT_THAT(*store_->Delete(second, agree), testing::IsEmpty());
   EXPECT_TRUE(*store_->IsBlobReferenced(model));
-  ASSERT_TRUE(store_->NoteUploads({model}, absl::FromUnixSeconds(200)).ok());
+  ASSERT_TRUE(store_->NoteUploads("", {model}, absl::FromUnixSeconds(200)).ok());
   EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(100)), testing::IsEmpty());
   EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(200)), testing::ElementsAre(text));
   EXPECT_FALSE(*store_->IsBlobReferenced(text));
   EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(201)), testing::ElementsAre(model));
+}
+
+TEST_P(JobStoreConformance, BlobsBelongToTenants) {
+  const std::string input = Sha256Hex("input");
+  const std::string result = Sha256Hex("result");
+  const std::string upload = Sha256Hex("upload");
+  JobChange added = NewJob();
+  added.record.job.set_tenant("acme");
+  added.record.job.mutable_spec()->mutable_model()->add_files()->set_sha256(input);
+  const std::string id = Insert(added);
+  ASSERT_TRUE(store_
+                  ->Update(id,
+                           [&](JobChange& change) {
+                             v1::Artifact& artifact = change.artifact.emplace();
+                             artifact.set_name(ArtifactName(id));
+                             artifact.add_blobs()->set_sha256(result);
+                             return absl::OkStatus();
+                           })
+                  .ok());
+  ASSERT_TRUE(store_->NoteUploads("acme", {upload}, absl::FromUnixSeconds(100)).ok());
+  ASSERT_TRUE(store_->NoteUploads("other", {upload}, absl::FromUnixSeconds(200)).ok());
+  for (const std::string& digest : {input, result}) {
+    EXPECT_TRUE(*store_->IsBlobOf("acme", digest));
+    EXPECT_FALSE(*store_->IsBlobOf("other", digest));
+    EXPECT_FALSE(*store_->IsBlobOf("", digest));
+  }
+  EXPECT_TRUE(*store_->IsBlobOf("acme", upload));
+  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(150)), testing::ElementsAre(upload));
+  EXPECT_FALSE(*store_->IsBlobOf("acme", upload));
+  EXPECT_TRUE(*store_->IsBlobOf("other", upload));
+  EXPECT_TRUE(*store_->IsBlobReferenced(upload));
 }
 
 TEST_P(JobStoreConformance, HoldersReferToBlobsUntilTheyLetGo) {
@@ -86,6 +117,7 @@ TEST_P(JobStoreConformance, HoldersReferToBlobsUntilTheyLetGo) {
   ASSERT_TRUE(store_->HoldBlobs(NewUid(), {second}, absl::FromUnixSeconds(100)).ok());
   ASSERT_TRUE(store_->HoldBlobs(NewUid(), {}, absl::FromUnixSeconds(100)).ok());
   EXPECT_TRUE(*store_->IsBlobReferenced(first));
+  EXPECT_FALSE(*store_->IsBlobOf("", first)) << "a holder is no tenant";
   EXPECT_FALSE(*store_->BeginBlobRemoval(first, "remover", kNow));
   ASSERT_TRUE(store_->ReleaseBlobs(holder).ok());
   EXPECT_FALSE(*store_->IsBlobReferenced(first));
@@ -98,12 +130,11 @@ TEST_P(JobStoreConformance, HoldersReferToBlobsUntilTheyLetGo) {
 TEST_P(JobStoreConformance, HoldersAndUploadsOfOneBlobAreApart) {
   const std::string blob = Sha256Hex("blob");
   const std::string holder = NewUid();
-  ASSERT_TRUE(store_->NoteUploads({blob}, absl::FromUnixSeconds(100)).ok());
+  ASSERT_TRUE(store_->NoteUploads("", {blob}, absl::FromUnixSeconds(100)).ok());
   ASSERT_TRUE(store_->HoldBlobs(holder, {blob}, absl::FromUnixSeconds(200)).ok());
   ASSERT_TRUE(store_->ReleaseBlobs(holder).ok());
   EXPECT_TRUE(*store_->IsBlobReferenced(blob));
-  ASSERT_TRUE(store_->ReleaseBlobs("").ok());
-  EXPECT_TRUE(*store_->IsBlobReferenced(blob));
+  EXPECT_TRUE(*store_->IsBlobOf("", blob));
 }
 
 TEST_P(JobStoreConformance, ABlobThatIsBeingRemovedGetsNoReferences) {
@@ -111,7 +142,7 @@ TEST_P(JobStoreConformance, ABlobThatIsBeingRemovedGetsNoReferences) {
   const std::string other = Sha256Hex("other");
   EXPECT_TRUE(*store_->BeginBlobRemoval(blob, "remover", kNow));
   EXPECT_FALSE(*store_->BeginBlobRemoval(blob, "remover", kNow)) << "one at a time";
-  const absl::Status errors[] = {store_->NoteUploads({other, blob}, kNow),
+  const absl::Status errors[] = {store_->NoteUploads("", {other, blob}, kNow),
                                  store_->HoldBlobs(NewUid(), {other, blob}, kNow)};
   for (const absl::Status& error : errors) {
     EXPECT_TRUE(absl::IsUnavailable(error)) << error;
@@ -119,10 +150,10 @@ TEST_P(JobStoreConformance, ABlobThatIsBeingRemovedGetsNoReferences) {
   }
   EXPECT_FALSE(*store_->IsBlobReferenced(other)) << "nothing is noted";
   ASSERT_TRUE(store_->EndBlobRemoval(blob, "another").ok());
-  EXPECT_FALSE(store_->NoteUploads({blob}, kNow).ok()) << "it is not the other's";
+  EXPECT_FALSE(store_->NoteUploads("", {blob}, kNow).ok()) << "it is not the other's";
   ASSERT_TRUE(store_->EndBlobRemoval(blob, "remover").ok());
   ASSERT_TRUE(store_->EndBlobRemoval(blob, "remover").ok());
-  EXPECT_TRUE(store_->NoteUploads({blob}, kNow).ok());
+  EXPECT_TRUE(store_->NoteUploads("", {blob}, kNow).ok());
   EXPECT_FALSE(*store_->BeginBlobRemoval(blob, "remover", kNow));
 }
 

@@ -467,6 +467,8 @@ TEST_P(JobStoreConformance, StatsCountStatesAndFindTheOldest) {
   const absl::StatusOr<JobStats> stats = store_->Stats();
   ASSERT_TRUE(stats.ok());
   EXPECT_EQ(stats->count_by_state.at(v1::JOB_STATE_QUEUED), 2);
+  EXPECT_THAT(stats->queued_by_device_kinds,
+              testing::ElementsAre(testing::Pair(DeviceKindBits(v1::DEVICE_KIND_UNSPECIFIED), 2)));
   EXPECT_EQ(stats->count_by_state.at(v1::JOB_STATE_FAILED), 1);
   EXPECT_EQ(stats->oldest_queue_time, absl::FromUnixSeconds(10));
 }

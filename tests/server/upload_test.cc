@@ -262,14 +262,15 @@ class UploadRetentionTest : public testing::Test {
 
   void Upload(const std::string& content, size_t bytes) {
     auto upload =
-        keeper_.BeginUpload(Sha256Hex(content), static_cast<int64_t>(content.size()), now_);
+        keeper_.BeginUpload(who_, Sha256Hex(content), static_cast<int64_t>(content.size()), now_);
     ASSERT_TRUE(upload.ok() && *upload != nullptr) << upload.status();
     ASSERT_TRUE((*upload)->Append(content.substr(0, bytes)).ok());
     if (bytes < content.size()) return;
-    ASSERT_TRUE(keeper_.FinishUpload(Sha256Hex(content), **upload, now_).ok());
+    ASSERT_TRUE(keeper_.FinishUpload(who_, Sha256Hex(content), **upload, now_).ok());
   }
   bool Has(const std::string& content) { return blobs_->SizeOf(Sha256Hex(content)).has_value(); }
 
+  const Principal who_;
   TempFolder folder_;
   const absl::Time now_ = absl::Now();
   MetricRegistry registry_;
@@ -295,7 +296,7 @@ TEST_F(UploadRetentionTest, UnusedUploadsGoAfterTheirTime) {
 
 TEST_F(UploadRetentionTest, AskingForAnUploadKeepsIt) {
   Upload("whole", 5);
-  EXPECT_TRUE(keeper_.FindMissing({Sha256Hex("whole")}, now_ + absl::Hours(20))->empty());
+  EXPECT_TRUE(keeper_.FindMissing(who_, {Sha256Hex("whole")}, now_ + absl::Hours(20))->empty());
   ASSERT_TRUE(keeper_.RemoveExpiredUploads(now_ + absl::Hours(40)).ok());
   EXPECT_TRUE(Has("whole"));
   ASSERT_TRUE(keeper_.RemoveExpiredUploads(now_ + absl::Hours(45)).ok());

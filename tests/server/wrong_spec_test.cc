@@ -250,6 +250,30 @@ std::vector<WrongSpec> WrongSpecs() {
          s.mutable_gates()->add_other_texts()->set_name("code");
          s.mutable_gates()->mutable_other_texts(0)->set_max_perplexity(0);
        }},
+      {"spec.gates.tasks[0].name",
+       [](auto& s) {
+         s.mutable_gates()->add_tasks()->set_name("facts");
+         s.mutable_gates()->mutable_tasks(0)->set_min_accuracy(0.5);
+       }},
+      {"spec.gates.tasks[1].name",
+       [](auto& s) {
+         *s.mutable_evaluation()->add_tasks() = Named("facts");
+         for (int i = 0; i < 2; ++i) {
+           s.mutable_gates()->add_tasks()->set_name("facts");
+           s.mutable_gates()->mutable_tasks(i)->set_min_accuracy(0.5);
+         }
+       }},
+      {"spec.gates.tasks[0]",
+       [](auto& s) {
+         *s.mutable_evaluation()->add_tasks() = Named("facts");
+         s.mutable_gates()->add_tasks()->set_name("facts");
+       }},
+      {"spec.gates.tasks[0].min_accuracy",
+       [](auto& s) {
+         *s.mutable_evaluation()->add_tasks() = Named("facts");
+         s.mutable_gates()->add_tasks()->set_name("facts");
+         s.mutable_gates()->mutable_tasks(0)->set_min_accuracy(1.1);
+       }},
       {"spec.max_attempts", [](auto& s) { s.set_max_attempts(11); }},
       {"spec.max_attempts", [](auto& s) { s.set_max_attempts(-1); }},
       {"spec.priority", [](auto& s) { s.set_priority(1001); }},

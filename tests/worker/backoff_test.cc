@@ -24,6 +24,8 @@ TEST(BackoffTest, OnlyFaultsOfTheWayAreTransient) {
   EXPECT_TRUE(IsTransient(absl::UnavailableError("")));
   EXPECT_TRUE(IsTransient(absl::DeadlineExceededError("")));
   EXPECT_TRUE(IsTransient(absl::ResourceExhaustedError("")));
+  EXPECT_TRUE(IsTransient(absl::UnauthenticatedError(""))) << "a token can be replaced";
+  EXPECT_FALSE(IsTransient(absl::PermissionDeniedError("")));
   EXPECT_FALSE(IsTransient(absl::AbortedError("")));
   EXPECT_FALSE(IsTransient(absl::InvalidArgumentError("")));
   EXPECT_FALSE(IsTransient(absl::NotFoundError("")));

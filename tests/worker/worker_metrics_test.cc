@@ -22,7 +22,11 @@ TEST(WorkerMetricsTest, CountsStepsAndTokensByDifference) {
   metrics.Progressed(At(v1::STAGE_CALIBRATE, 2, 100), At(v1::STAGE_TRAIN, 40, 100));  // resumed
   metrics.Progressed(At(v1::STAGE_TRAIN, 40, 100), At(v1::STAGE_TRAIN, 43, 300));
   EXPECT_EQ(registry.GetCounter("sasq_worker_training_steps_total", "").value(), 3);
-  EXPECT_EQ(registry.GetCounter("sasq_worker_tokens_total", "").value(), 300);
+  const auto tokens = [&registry](const char* stage) {
+    return registry.GetCounter("sasq_worker_tokens_total", "", {{"stage", stage}}).value();
+  };
+  EXPECT_EQ(tokens("calibrate"), 100);
+  EXPECT_EQ(tokens("train"), 200);
   EXPECT_EQ(registry.GetGauge("sasq_worker_training_loss", "").value(), 3.5);
   EXPECT_GT(registry.GetGauge("sasq_worker_peak_memory_bytes", "").value(), 1 << 20);
 }
@@ -47,10 +51,35 @@ TEST(WorkerMetricsTest, LabelsAreNamesOfEnumValues) {
           .GetGauge("sasq_worker_perplexity", "", {{"method", "other"}, {"first_token", "float"}})
           .value(),
       19.5);
+  metrics.Diverged(v1::METHOD_SASQ);
+  EXPECT_EQ(registry.GetCounter("sasq_worker_divergences_total", "", {{"method", "sasq"}}).value(),
+            1);
   metrics.AddStageSeconds(v1::STAGE_TRAIN, 2);
   metrics.AddStageSeconds(v1::STAGE_TRAIN, 3);
   EXPECT_EQ(
       registry.GetCounter("sasq_worker_stage_seconds_total", "", {{"stage", "train"}}).value(), 5);
+}
+
+TEST(WorkerMetricsTest, TellsQualityAndCostOfARow) {
+  MetricRegistry registry;
+  WorkerMetrics metrics(&registry);
+  metrics.Judged({"llama", "wikitext", v1::METHOD_SASQ, 1.25, 0.5});
+  metrics.Judged({"llama", "wikitext", v1::METHOD_RTN_DYNAMIC, std::nullopt, std::nullopt});
+  const MetricLabels labels = {
+      {"model_family", "llama"}, {"dataset", "wikitext"}, {"method", "sasq"}};
+  EXPECT_EQ(registry.GetGauge("sasq_worker_perplexity_ratio", "", labels).value(), 1.25);
+  EXPECT_EQ(registry.GetGauge("sasq_worker_clipped_ratio", "", labels).value(), 0.5);
+  v1::ReportRow row;
+  row.set_method(v1::METHOD_SASQ);
+  row.mutable_cost()->set_cpu_seconds(3);
+  row.mutable_cost()->set_joules(7);
+  metrics.Measured(row);
+  metrics.Measured(row);
+  const auto counted = [&registry](const char* name) {
+    return registry.GetCounter(name, "", {{"method", "sasq"}}).value();
+  };
+  EXPECT_EQ(counted("sasq_worker_cpu_seconds_total"), 6);
+  EXPECT_EQ(counted("sasq_worker_energy_joules_total"), 14);
 }
 
 }  // namespace

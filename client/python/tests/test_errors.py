@@ -69,6 +69,7 @@ def test_endpoint(monkeypatch, tmp_path):
     config.write_text("endpoints: x\n")
     with pytest.raises(sasq.SasqError, match="config.yaml holds something else"):
         endpoint()
+    config.unlink()
     monkeypatch.setenv("SASQ_ENDPOINT", "from-environment:1")
     assert endpoint() == "from-environment:1"
     assert endpoint("given:2") == "given:2"

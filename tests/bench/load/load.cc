@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -73,7 +72,7 @@ CoordinatorProcess::CoordinatorProcess(const Flags& flags, const std::string& fo
   std::vector<std::string> arguments = {
       flags.sasqd,
       "--listen_address=127.0.0.1:0",
-      "--metrics_address=",
+      "--metrics_address=127.0.0.1:0",
       absl::StrCat("--data_dir=", folder, "/data"),
       absl::StrCat("--port_file=", port_file),
       absl::StrCat("--lease_duration=", 3 * flags.heartbeat_seconds, "s"),
@@ -93,10 +92,7 @@ CoordinatorProcess::CoordinatorProcess(const Flags& flags, const std::string& fo
     absl::SleepFor(absl::Milliseconds(20));
   }
   std::ifstream file(port_file);
-  if (!file) {
-    std::fprintf(stderr, "%s did not start\n", flags.sasqd.c_str());
-    std::exit(1);
-  }
+  if (!file) return;
   endpoint_ = absl::StrCat("127.0.0.1:", nlohmann::json::parse(file).at("grpc").get<int>());
 }
 

@@ -24,15 +24,15 @@
 namespace sasq::load {
 
 struct Flags {
-  std::string sasqd;               // the program
-  std::string folder;              // empty: a temporary one on this disk
-  int job_count = 100'000;         // queued before workers come
-  int submitter_count = 64;        // SubmitJob calls in flight
+  std::string sasqd;         // the program
+  std::string folder;        // empty: a temporary one on this disk
+  int job_count = 100'000;   // queued before workers come
+  int submitter_count = 64;  // SubmitJob calls in flight
   int worker_count = 1'000;
   int watcher_count = 1'000;
-  double heartbeat_seconds = 10;   // a third of a lease
-  double task_seconds = 20;        // of a task, from its lease to its result
-  double seconds = 60;             // how long workers take tasks
+  double heartbeat_seconds = 10;  // a third of a lease
+  double task_seconds = 20;       // of a task, from its lease to its result
+  double seconds = 60;            // how long workers take tasks
 };
 
 // Durations of one kind of call.
@@ -72,6 +72,7 @@ class CoordinatorProcess {
  public:
   CoordinatorProcess(const Flags& flags, const std::string& folder);
   ~CoordinatorProcess();
+  // Empty: it did not start.
   const std::string& endpoint() const { return endpoint_; }
   // A number of /proc/PID/status, such as VmHWM in KiB or Threads; 0 if it is not there.
   int64_t Status(const std::string& field) const;
@@ -89,8 +90,8 @@ class Stubs {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     for (int i = 0; i < count; ++i) {
-      stubs_.push_back(Service::NewStub(grpc::CreateCustomChannel(
-          endpoint, grpc::InsecureChannelCredentials(), arguments)));
+      stubs_.push_back(Service::NewStub(
+          grpc::CreateCustomChannel(endpoint, grpc::InsecureChannelCredentials(), arguments)));
     }
   }
   auto* Next() { return stubs_[next_++ % stubs_.size()]->async(); }

@@ -20,6 +20,10 @@ namespace {
 // 0 if every watcher of a job that ended has seen its end.
 int Run(const Flags& flags, const std::string& folder) {
   const CoordinatorProcess coordinator(flags, folder);
+  if (coordinator.endpoint().empty()) {
+    std::fprintf(stderr, "load_bench: %s did not start\n", flags.sasqd.c_str());
+    return 1;
+  }
   std::printf("%-14s %8s %11s %12s %12s\n", "call", "count", "rate", "median", "99%");
   Submitters submitters(flags, coordinator.endpoint());
   const double submit_seconds = submitters.Run();
@@ -57,10 +61,10 @@ int Run(const Flags& flags, const std::string& folder) {
     absl::SleepFor(absl::Milliseconds(10));
   }
   const size_t seen = watchers.ended_jobs().size();
-  std::printf("\n%d workers, %d watchers: %zu of %zu watched jobs that ended were seen to end, %d "
-              "streams broke\n",
-              flags.worker_count, flags.watcher_count, seen, to_be_seen.size(),
-              watchers.broken_count());
+  std::printf(
+      "\n%d workers, %d watchers: %zu of %zu watched jobs that ended were seen to end, %d "
+      "streams broke\n",
+      flags.worker_count, flags.watcher_count, seen, to_be_seen.size(), watchers.broken_count());
   std::printf("sasqd: %lld threads without watchers, %lld with; at most %lld MiB of memory\n",
               static_cast<long long>(threads_before), static_cast<long long>(threads_after),
               static_cast<long long>(coordinator.Status("VmHWM") / 1024));
@@ -82,8 +86,7 @@ int Main(int argc, char** argv) {
   app.add_option("--task", flags.task_seconds, "Seconds of a task")->capture_default_str();
   app.add_option("--seconds", flags.seconds, "How long workers take tasks")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  const std::string folder =
-      flags.folder.empty() ? absl::StrCat("load-", NewUid()) : flags.folder;
+  const std::string folder = flags.folder.empty() ? absl::StrCat("load-", NewUid()) : flags.folder;
   std::filesystem::create_directories(folder);
   const int code = Run(flags, std::filesystem::absolute(folder).string());
   if (flags.folder.empty()) std::filesystem::remove_all(folder);

@@ -171,21 +171,37 @@ TEST_F(GatesTest, ARowOfAComparisonCanBeAsked) {
   EXPECT_EQ(Ask("max-ppl-increase", 0, "", "fp").value(), 0);
 }
 
+TEST_F(GatesTest, TasksHaveFloors) {
+  v1::TaskScore& score = *Row("sasq").add_tasks();
+  score.set_name("facts");
+  score.set_question_count(20);
+  score.set_accuracy(0.65);
+  EXPECT_TRUE(Ask("min-task-accuracy", 0.65, "facts").passed());
+  const v1::GateResult failed = Ask("min-task-accuracy", 0.7, "facts");
+  EXPECT_FALSE(failed.passed());
+  EXPECT_EQ(DescribeGate(failed), "min-task-accuracy@facts is 65.00%, bound 70.00% (20 questions)");
+  const v1::GateResult missing = Ask("min-task-accuracy", 0, "sums");
+  EXPECT_FALSE(missing.passed() || missing.has_value());
+  EXPECT_THAT(DescribeGate(missing), HasSubstr("the task sums was not measured"));
+}
+
 TEST_F(GatesTest, GatesComeBackInOrder) {
   v1::QualityGates gates;
   gates.set_max_kl_divergence(0.05);
   gates.set_max_perplexity_increase(0);
   for (const GateKind& kind : GateKinds()) {
     if (kind.is_of_texts()) SetGate({&kind, "code", 2}, &gates);
+    if (kind.is_of_tasks()) SetGate({&kind, "facts", 1}, &gates);
   }
   ASSERT_EQ(gates.other_texts_size(), 1);
   std::vector<std::string> names;
   for (const Gate& gate : GatesOf(gates)) names.push_back(GateName(gate));
   EXPECT_THAT(names, testing::ElementsAre("max-ppl-increase", "max-kl", "max-ppl-increase@code",
-                                          "max-ppl-increase-over-dynamic@code", "max-ppl@code"));
+                                          "max-ppl-increase-over-dynamic@code", "max-ppl@code",
+                                          "min-task-accuracy@facts"));
   EXPECT_TRUE(NeedsAgreement(gates));
   EXPECT_TRUE(NeedsDynamicRow(gates));
-  EXPECT_EQ(EvaluateGates(spec_, gates, "sasq", rows_).size(), 5u);
+  EXPECT_EQ(EvaluateGates(spec_, gates, "sasq", rows_).size(), 6u);
   EXPECT_EQ(GateFailure(EvaluateGates(spec_, {}, "sasq", rows_)), "");
 }
 

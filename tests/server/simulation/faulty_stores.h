@@ -72,8 +72,9 @@ class FaultyJobStore final : public JobStore {
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) override {
     return WithFaults(faults_, [&] { return inner_.Delete(id, check); });
   }
-  absl::Status NoteUploads(const std::vector<std::string>& digests, absl::Time time) override {
-    return WithFaults(faults_, [&] { return inner_.NoteUploads(digests, time); });
+  absl::Status NoteUploads(absl::string_view tenant, const std::vector<std::string>& digests,
+                           absl::Time time) override {
+    return WithFaults(faults_, [&] { return inner_.NoteUploads(tenant, digests, time); });
   }
   absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) override {
     return WithFaults(faults_, [&] { return inner_.ExpireUploads(time); });
@@ -101,6 +102,9 @@ class FaultyJobStore final : public JobStore {
   absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(const std::vector<SharedWorker>& changed,
                                                          absl::Time oldest) override {
     return WithFaults(faults_, [&] { return inner_.ShareWorkers(changed, oldest); });
+  }
+  absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) override {
+    return WithFaults(faults_, [&] { return inner_.IsBlobOf(tenant, sha256); });
   }
   absl::StatusOr<JobStats> Stats() override {
     return WithFaults(faults_, [&] { return inner_.Stats(); });

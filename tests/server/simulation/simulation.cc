@@ -94,14 +94,15 @@ class Simulation {
   }
 
   void Submit(ClientJob& job) {
-    const auto answer = world_.Call<v1::SubmitJobResponse>(
-        [this, request = job.request] { return world_.coordinator().SubmitJob(request); });
+    const auto answer = world_.Call<v1::SubmitJobResponse>([this, request = job.request] {
+      return world_.coordinator().SubmitJob(Principal(), request);
+    });
     if (answer.ok()) job.name = answer->job().name();
   }
 
   void Look(const ClientJob& job) {
-    const auto answer =
-        world_.Call<v1::Job>([this, name = job.name] { return world_.coordinator().GetJob(name); });
+    const auto answer = world_.Call<v1::Job>(
+        [this, name = job.name] { return world_.coordinator().GetJob(Principal(), name); });
     if (absl::IsNotFound(answer.status()) && !job.deleted) {
       Object(absl::StrCat(job.name, " was acknowledged and is gone"));
     }
@@ -109,13 +110,13 @@ class Simulation {
 
   void Cancel(const ClientJob& job) {
     (void)world_.Call<v1::Job>(
-        [this, name = job.name] { return world_.coordinator().CancelJob(name); });
+        [this, name = job.name] { return world_.coordinator().CancelJob(Principal(), name); });
   }
 
   void Delete(ClientJob& job) {
     job.deleted = true;
     (void)world_.Call<bool>([this, name = job.name]() -> absl::StatusOr<bool> {
-      const absl::Status status = world_.coordinator().DeleteJob(name);
+      const absl::Status status = world_.coordinator().DeleteJob(Principal(), name);
       if (!status.ok()) return status;
       return true;
     });

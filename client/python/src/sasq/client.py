@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
-import yaml
-
 from sasq import errors
 from sasq.connection import Connection
 from sasq.job import Job
+from sasq.settings import Settings, resolve
 from sasq.spec import SpecLike, enum_number, make_spec
 from sasq.v1 import job_pb2
 from sasq.v1 import quantization_service_pb2 as jobs_pb
 
-DEFAULT_ENDPOINT = "127.0.0.1:7433"
-DEFAULT_PORT = 7433
 MIN_PREFIX_DIGITS = 6
 _PAGE_SIZE = 200
 
@@ -46,13 +42,19 @@ class SpecFields(TypedDict, total=False):
 class Client:
     """One service. Thread-safe; close it, or use it as a context manager."""
 
-    def __init__(self, endpoint: str | None = None, *, call_timeout: float = 30,
-                 reconnect_timeout: float = 300) -> None:
+    def __init__(self, endpoint: str | None = None, *, token: str | None = None, tls: bool = False,
+                 tls_ca: Path | None = None, tls_cert: Path | None = None, tls_key: Path | None = None,
+                 call_timeout: float = 30, reconnect_timeout: float = 300) -> None:
         """`endpoint`: `HOST:PORT`, otherwise that of $SASQ_ENDPOINT or of the command line's config file,
-        otherwise 127.0.0.1:7433. `call_timeout`: seconds of a call that is not a stream.
+        otherwise 127.0.0.1:7433. `token`: of the service's operator; it is sent with TLS or to this machine
+        only. `tls`: connect with TLS; `tls_ca`: with the authorities in this PEM file; `tls_cert`, `tls_key`:
+        PEM files of a certificate to show. What is not given is looked for as the endpoint is: $SASQ_TOKEN,
+        $SASQ_TLS_CA ..., then the config file. `call_timeout`: seconds of a call that is not a stream.
         `reconnect_timeout`: seconds for which a stream tries to get a lost connection back.
         """
-        self._connection = Connection(_find_endpoint(endpoint), call_timeout, reconnect_timeout)
+        settings = resolve(Settings(endpoint or "", tls, os.fspath(tls_ca or ""), os.fspath(tls_cert or ""),
+                                    os.fspath(tls_key or ""), token or ""))
+        self._connection = Connection(settings, call_timeout, reconnect_timeout)
 
     def __enter__(self) -> Client:
         return self
@@ -113,25 +115,3 @@ class Client:
     def workers(self) -> Sequence[jobs_pb.Worker]:
         """The workers that the service has heard of, by id."""
         return self._connection.list_workers().workers
-
-
-def _find_endpoint(given: str | None) -> str:
-    endpoint = given or os.environ.get("SASQ_ENDPOINT") or _configured_endpoint() or DEFAULT_ENDPOINT
-    return endpoint if ":" in endpoint else f"{endpoint}:{DEFAULT_PORT}"
-
-
-def _configured_endpoint() -> str:
-    """`endpoint` of the command line's config file, if there is one."""
-    named = os.environ.get("SASQ_CONFIG")
-    path = pathlib.Path(named) if named else pathlib.Path.home() / ".config" / "sasq" / "config.yaml"
-    if not named and not path.exists():
-        return ""
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise errors.SasqError(f"the config file cannot be used: {path}: {error}") from None
-    if config is None:
-        return ""
-    if not isinstance(config, dict) or set(config) != {"endpoint"} or not isinstance(config["endpoint"], str):
-        raise errors.SasqError(f"{path} holds something else than a line `endpoint: HOST:PORT`")
-    return config["endpoint"]

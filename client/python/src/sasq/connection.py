@@ -9,6 +9,7 @@ import grpc
 
 from sasq import errors
 from sasq.reconnect import Reconnector
+from sasq.settings import Settings, read_file
 from sasq.v1 import artifact_service_pb2 as artifacts_pb
 from sasq.v1 import artifact_service_pb2_grpc, quantization_service_pb2_grpc
 from sasq.v1 import job_pb2, quantization_service_pb2 as jobs_pb
@@ -27,14 +28,24 @@ _CHANNEL_OPTIONS = [
 ]
 
 
+def _make_channel(settings: Settings) -> grpc.Channel:
+    if not settings.uses_tls:
+        return grpc.insecure_channel(settings.endpoint, options=_CHANNEL_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(read_file(settings.tls_ca), read_file(settings.tls_key),
+                                               read_file(settings.tls_cert))
+    return grpc.secure_channel(settings.endpoint, credentials, options=_CHANNEL_OPTIONS)
+
+
 class Connection:
     """One connection, made at the first call. Thread-safe."""
 
-    def __init__(self, endpoint: str, call_timeout: float, reconnect_timeout: float) -> None:
-        self.endpoint = endpoint
+    def __init__(self, settings: Settings, call_timeout: float, reconnect_timeout: float) -> None:
+        self.endpoint = settings.endpoint
         self._call_timeout = call_timeout
         self._reconnect_timeout = reconnect_timeout
-        self._channel = grpc.insecure_channel(endpoint, options=_CHANNEL_OPTIONS)
+        # Not call credentials of gRPC: those want TLS on this machine too.
+        self._metadata = (("authorization", f"Bearer {settings.token}"),) if settings.token else ()
+        self._channel = _make_channel(settings)
         self._jobs: Any = quantization_service_pb2_grpc.QuantizationServiceStub(self._channel)
         self._artifacts: Any = artifact_service_pb2_grpc.ArtifactServiceStub(self._channel)
 
@@ -88,12 +99,12 @@ class Connection:
 
     def _ask(self, method: Any, request: object) -> Any:
         try:
-            return method(request, timeout=self._call_timeout)
+            return method(request, timeout=self._call_timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise errors.from_call(error, self.endpoint) from None
 
     def _stream(self, method: Any, request: object, timeout: float | None) -> Generator[Any, None, None]:
-        call = method(request, timeout=timeout)
+        call = method(request, timeout=timeout, metadata=self._metadata)
         try:
             yield from call
         except grpc.RpcError as error:
