@@ -6,8 +6,8 @@
 namespace sasq {
 namespace {
 
-// The largest message is a CompleteTask with 8 MiB of files; the rest is slack for its rows.
-constexpr int kMaxReceiveBytes = 10 << 20;
+// The largest message is a CompleteTask with 24 MiB of files; the rest is slack for its rows.
+constexpr int kMaxReceiveBytes = 26 << 20;
 constexpr int kMaxSendBytes = 4 << 20;
 // Of one call's headers, a token among them.
 constexpr int kMaxMetadataBytes = 16 << 10;

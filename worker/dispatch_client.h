@@ -45,7 +45,7 @@ class DispatchClient {
       const dispatch::v1::LeaseTaskRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<dispatch::v1::HeartbeatResponse> Heartbeat(
       const dispatch::v1::HeartbeatRequest& request);
-  // `timeout`: instead of call_timeout, because a result has up to 8 MiB.
+  // `timeout`: instead of call_timeout, because a result has up to 24 MiB.
   absl::Status CompleteTask(const dispatch::v1::CompleteTaskRequest& request,
                             absl::Duration timeout);
 

@@ -256,15 +256,4 @@ absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice d
   return inputs;
 }
 
-std::string FirstDifference(const worker::v1::TaskInputs& a, const worker::v1::TaskInputs& b) {
-  const google::protobuf::Descriptor* descriptor = a.GetDescriptor();
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    const google::protobuf::FieldDescriptor* field = descriptor->field(i);
-    if (a.GetReflection()->GetString(a, field) != b.GetReflection()->GetString(b, field)) {
-      return field->name();
-    }
-  }
-  return "";
-}
-
 }  // namespace sasq

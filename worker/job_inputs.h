@@ -72,8 +72,6 @@ absl::StatusOr<JobInputs> LoadJobInputs(const v1::JobSpec& spec, ComputeDevice d
                                         const v1::WorkerCapabilities& capabilities,
                                         JobSources& sources, const std::stop_token& stop);
 
-// The first field in which two attempts' inputs differ, such as `code_version`; empty if none.
-std::string FirstDifference(const worker::v1::TaskInputs& a, const worker::v1::TaskInputs& b);
 }  // namespace sasq
 
 #endif  // SASQ_WORKER_JOB_INPUTS_H_

@@ -98,6 +98,8 @@ ScalePack MakePack(const v1::JobSpec& spec, const JobInputs& inputs,
       default:
         pack.prefill_scales[site] = measured.sites(i).scale();
     }
+    const auto& factors = measured.sites(i).smoothing_factors();
+    if (!factors.empty()) pack.smoothing_factors[site] = {factors.begin(), factors.end()};
   }
   pack.spec_json = provenance.spec_json;
   pack.code_version = provenance.code_version;

@@ -27,6 +27,7 @@
 #include "worker/row_measurement.h"
 #include "worker/row_quality.h"
 #include "worker/site_details.h"
+#include "worker/task_checkpoint.h"
 
 namespace sasq {
 namespace {
@@ -192,19 +193,17 @@ void Attempt::Resume() {
     *state_.mutable_inputs() = inputs_.digests;
     return;
   }
-  TaskCheckpoint checkpoint;
-  const bool readable = checkpoint.ParseFromString(task_.checkpoint());
-  const std::string difference =
-      readable ? FirstDifference(checkpoint.inputs(), inputs_.digests) : "its form";
-  if (difference.empty()) {
-    state_ = std::move(checkpoint);
+  absl::StatusOr<TaskCheckpoint> checkpoint =
+      ReadTaskCheckpoint(task_.checkpoint(), inputs_.digests, inputs_.model->sites().size());
+  if (checkpoint.ok()) {
+    state_ = *std::move(checkpoint);
     earlier_wall_seconds_ = state_.wall_seconds();
     earlier_cpu_seconds_ = state_.cpu_seconds();
     Log(absl::StrCat("going on from a checkpoint with ", state_.measured_rows_size(), " of ",
                      recipes_.size(), " rows measured"));
     return;
   }
-  Log(absl::StrCat("the checkpoint differs in ", difference, ": beginning anew"));
+  Log(absl::StrCat(checkpoint.status().message(), ": beginning anew"));
   *state_.mutable_inputs() = inputs_.digests;
 }
 
@@ -365,6 +364,7 @@ absl::Status Attempt::Evaluate(const v1::Recipe& recipe, const PreparedRecipe& p
   for (const int32_t token : prepared.prefix_tokens) measured.add_prefix_tokens(token);
   for (const std::string& note : prepared.notes) measured.add_notes(note);
   AddSiteDetails(prepared, measured);
+  if (IsMainRecipe(recipe)) AddSmoothingFactors(prepared, measured);  // of others there is no pack
   WriteBill(prepared, bill, row);
   return absl::OkStatus();
 }

@@ -66,6 +66,14 @@ void AddSiteDetails(const PreparedRecipe& prepared, worker::v1::MeasuredRow& mea
   }
 }
 
+void AddSmoothingFactors(const PreparedRecipe& prepared, worker::v1::MeasuredRow& measured) {
+  for (const auto& [site, factors] : prepared.smoothing_factors) {
+    measured.mutable_sites(SiteIndex(site))
+        ->mutable_smoothing_factors()
+        ->Assign(factors.begin(), factors.end());
+  }
+}
+
 void StoreRules(const QuantizationRules& rules,
                 google::protobuf::RepeatedPtrField<worker::v1::MeasuredSite>& sites) {
   sites.Clear();

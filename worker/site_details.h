@@ -11,6 +11,9 @@ namespace sasq {
 // share of the gradient, magnitudes and outliers. Nothing where nothing is quantized.
 void AddSiteDetails(const PreparedRecipe& prepared, worker::v1::MeasuredRow& measured);
 
+// Adds the smoothing factors of `prepared` to the sites that AddSiteDetails added.
+void AddSmoothingFactors(const PreparedRecipe& prepared, worker::v1::MeasuredRow& measured);
+
 // The rules of sites as a checkpoint holds them, and back.
 void StoreRules(const QuantizationRules& rules,
                 google::protobuf::RepeatedPtrField<worker::v1::MeasuredSite>& sites);

@@ -16,7 +16,7 @@
 namespace sasq {
 namespace {
 
-// A CompleteTask carries up to 8 MiB.
+// A CompleteTask carries up to 24 MiB.
 constexpr absl::Duration kCompleteTimeout = absl::Seconds(60);
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {

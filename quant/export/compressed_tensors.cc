@@ -20,6 +20,7 @@
 #include "quant/format/checkpoint.h"
 #include "quant/format/model_config.h"
 #include "quant/format/model_error.h"
+#include "quant/format/site_linears.h"
 
 namespace sasq {
 namespace {
@@ -47,6 +48,17 @@ absl::Status CheckLayers(const ScalePack& pack, const ModelConfig& config) {
                                                  " layers, config.json says ", config.layer_count));
 }
 
+absl::Status CheckFactors(const ScalePack& pack, const ModelConfig& config) {
+  for (const auto& [site, factors] : pack.smoothing_factors) {
+    const int64_t channels = LinearsOf(config, site).front().in_features;
+    if (static_cast<int64_t>(factors.size()) == channels) continue;
+    return absl::InvalidArgumentError(absl::StrCat("scale pack: ", SiteName(site), " has ",
+                                                   factors.size(), " smoothing factors, the model ",
+                                                   channels, " channels there"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ExportSummary> ExportCompressedTensors(const ScalePack& pack,
@@ -54,6 +66,7 @@ absl::StatusOr<ExportSummary> ExportCompressedTensors(const ScalePack& pack,
   SASQ_ASSIGN_OR_RETURN(const FoldedTransforms transforms, TransformsOf(pack));
   SASQ_ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(options.model_folder));
   SASQ_RETURN_IF_ERROR(CheckLayers(pack, config));
+  SASQ_RETURN_IF_ERROR(CheckFactors(pack, config));
   SASQ_RETURN_IF_ERROR(CheckOutside(options.model_folder, options.out_folder));
   SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<StagedFolder> out,
                         StagedFolder::Create(options.out_folder, options.force));

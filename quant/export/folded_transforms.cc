@@ -33,7 +33,7 @@ void AddMethodReasons(const v1::Recipe& recipe, std::vector<std::string>& reason
     case v1::METHOD_STATIC_PERCENTILE:
     case v1::METHOD_SASQ:
     case v1::METHOD_QUAROT:
-    case v1::METHOD_SMOOTHQUANT:  // its smoothing is the reason
+    case v1::METHOD_SMOOTHQUANT:
       break;
     case v1::METHOD_SPINQUANT:
       reasons.push_back("spinquant's learned rotations are not in the pack");
@@ -44,16 +44,20 @@ void AddMethodReasons(const v1::Recipe& recipe, std::vector<std::string>& reason
     default:
       reasons.push_back(absl::StrCat(v1::Method_Name(recipe.method()), " has no static scales"));
   }
-  if (recipe.has_smoothing() || recipe.method() == v1::METHOD_SMOOTHQUANT) {
-    reasons.push_back(
-        "the smoothing factors that were folded into the weights depend on the calibration and are "
-        "not in the pack");
-  }
 }
 
-std::vector<std::string> Reasons(const v1::Recipe& recipe) {
+bool IsSmoothed(const v1::Recipe& recipe) {
+  return recipe.has_smoothing() || recipe.method() == v1::METHOD_SMOOTHQUANT;
+}
+
+std::vector<std::string> Reasons(const v1::Recipe& recipe, const ScalePack& pack) {
   std::vector<std::string> reasons;
   AddMethodReasons(recipe, reasons);
+  if (IsSmoothed(recipe) && pack.smoothing_factors.empty()) {
+    reasons.push_back(
+        "the smoothing factors that were folded into the weights are not in the pack, which an "
+        "older version wrote; run the job again");
+  }
   const bool has_transform = recipe.method() == v1::METHOD_QUAROT ||
                              recipe.method() == v1::METHOD_SPINQUANT ||
                              recipe.method() == v1::METHOD_SASQ;
@@ -79,16 +83,30 @@ std::vector<std::string> Reasons(const v1::Recipe& recipe) {
   return reasons;
 }
 
+// That the pack has the factors that the recipe folded in, and no others.
+absl::Status CheckSmoothing(const v1::Recipe& recipe, const ScalePack& pack) {
+  for (const SiteId& site : AllSites(pack.layer_count)) {
+    const bool is_smoothed = IsSmoothed(recipe) && site.kind != SiteKind::kOIn &&
+                             (site.kind != SiteKind::kDownIn || recipe.smoothing().include_down());
+    if (pack.smoothing_factors.contains(site) == is_smoothed) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("scale pack: ", SiteName(site), is_smoothed ? " has no" : " has",
+                     " smoothing factors, which its recipe contradicts"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<FoldedTransforms> TransformsOf(const ScalePack& pack) {
   SASQ_ASSIGN_OR_RETURN(const v1::JobSpec spec, ParseSpec(pack.spec_json));
   const v1::Recipe& recipe = spec.recipe();
-  const std::vector<std::string> reasons = Reasons(recipe);
+  const std::vector<std::string> reasons = Reasons(recipe, pack);
   if (!reasons.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the row ", recipe.name(), " cannot be exported exactly: ", absl::StrJoin(reasons, "; ")));
   }
+  SASQ_RETURN_IF_ERROR(CheckSmoothing(recipe, pack));
   FoldedTransforms transforms;
   if (recipe.rotation() == v1::ROTATION_FOLDED) {
     transforms.rotation_seed = static_cast<uint64_t>(spec.seed());

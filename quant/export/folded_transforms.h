@@ -18,7 +18,8 @@ struct FoldedTransforms {
 // Reads the recipe of the pack's spec. INVALID_ARGUMENT with every reason in words if the recipe
 // computes something that a compressed-tensors checkpoint of int8 weights and static scales cannot
 // express, or that the pack does not hold: an exact export or none. The same for a spec that this
-// version does not understand.
+// version does not understand, and for smoothing factors that are not those of the recipe. (The
+// factors themselves are in the pack.)
 absl::StatusOr<FoldedTransforms> TransformsOf(const ScalePack& pack);
 
 }  // namespace sasq

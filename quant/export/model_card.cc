@@ -69,6 +69,15 @@ std::string Method(const ScalePack& pack, const json& recipe) {
                     "in exact arithmetic the model computes what the base model does. Tensors that "
                     "they change are kept in float32.\n");
   }
+  if (!pack.smoothing_factors.empty()) {
+    absl::StrAppend(&text,
+                    "\nOutliers of activations are moved into the weights that read them "
+                    "(SmoothQuant, arXiv 2211.10438): channel by channel, norms",
+                    pack.smoothing_factors.contains({0, SiteKind::kDownIn}) ? " and `up_proj`" : "",
+                    " are divided by factors, the linears behind them multiplied. In exact "
+                    "arithmetic the model computes what the base model does. Tensors that this "
+                    "changes are kept in float32.\n");
+  }
   if (!pack.dynamic_sites.empty()) {
     absl::StrAppend(&text,
                     "\nThe linears of these sites have one scale per token, computed at run "

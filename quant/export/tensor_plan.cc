@@ -20,8 +20,19 @@ namespace {
 // Values of a matrix that are in memory at a time, unless its rotation needs all of them.
 constexpr int64_t kBlockValues = int64_t{1} << 22;
 
-// Changes whole rows of a matrix in place.
-using FoldRows = std::function<void(float* rows, int64_t row_count)>;
+// Changes whole rows of a matrix in place, from `first_row` of it on.
+using FoldRows = std::function<void(float* rows, int64_t first_row, int64_t row_count)>;
+
+// Both, one after the other; each may be null.
+FoldRows InTurn(FoldRows first, FoldRows second) {
+  if (first == nullptr) return second;
+  if (second == nullptr) return first;
+  return [first = std::move(first), second = std::move(second)](float* rows, int64_t first_row,
+                                                                int64_t count) {
+    first(rows, first_row, count);
+    second(rows, first_row, count);
+  };
+}
 
 // A stored matrix, and what is folded into it.
 struct Matrix {
@@ -51,7 +62,7 @@ absl::Status ForBlocks(
       ReadAsFloat(matrix.view, (row + begin) * matrix.cols, (end - begin) * matrix.cols,
                   block.data() + begin * matrix.cols);
     });
-    if (matrix.fold) matrix.fold(block.data(), count);
+    if (matrix.fold) matrix.fold(block.data(), row, count);
     SASQ_RETURN_IF_ERROR(take(block.data(), row, count));
   }
   return absl::OkStatus();
@@ -95,13 +106,14 @@ class Planner {
     const ModelConfig& config = inputs_.config;
     const std::vector<int64_t> table_shape = {config.vocab_size, config.hidden_size};
     SASQ_ASSIGN_OR_RETURN(const TensorView embeddings, Take(kEmbeddings, table_shape));
-    AddTable(kEmbeddings, embeddings, [rotation = inputs_.rotation](float* rows, int64_t count) {
-      rotation->RotateRows(rows, count);
-    });
+    AddTable(kEmbeddings, embeddings,
+             [rotation = inputs_.rotation](float* rows, int64_t, int64_t count) {
+               rotation->RotateRows(rows, count);
+             });
     for (int layer = 0; layer < config.layer_count; ++layer) {
       SASQ_RETURN_IF_ERROR(AddLayer(layer));
     }
-    SASQ_ASSIGN_OR_RETURN(const Gains final_gains, AddNorm("model.norm.weight"));
+    SASQ_ASSIGN_OR_RETURN(const Gains final_gains, AddNorm("model.norm.weight", nullptr));
     TensorView head = embeddings;
     taken_.insert(kHead);  // of a tied model it is nobody's
     if (!config.tie_word_embeddings) {
@@ -115,6 +127,7 @@ class Planner {
 
  private:
   using Gains = std::shared_ptr<const std::vector<float>>;
+  using Factors = const std::vector<float>*;  // of the pack, or null
 
   static constexpr char kEmbeddings[] = "model.embed_tokens.weight";
   static constexpr char kHead[] = "lm_head.weight";
@@ -128,8 +141,38 @@ class Planner {
 
   FoldRows Readers(const Gains& gains) const {
     if (inputs_.rotation == nullptr) return nullptr;
-    return [rotation = inputs_.rotation, gains](float* rows, int64_t count) {
+    return [rotation = inputs_.rotation, gains](float* rows, int64_t, int64_t count) {
       rotation->RotateReaders(rows, count, *gains);
+    };
+  }
+
+  // Smoothing factors of a site.
+  Factors FactorsOf(const SiteId& site) const {
+    const auto found = inputs_.pack.smoothing_factors.find(site);
+    return found == inputs_.pack.smoothing_factors.end() ? nullptr : &found->second;
+  }
+
+  // Columns of what reads a smoothed tensor.
+  static FoldRows MultiplyColumns(Factors factors) {
+    if (factors == nullptr) return nullptr;
+    return [factors](float* rows, int64_t, int64_t count) {
+      const int64_t cols = static_cast<int64_t>(factors->size());
+      ThreadedFor(count, [&](int64_t begin, int64_t end) {
+        for (float* row = rows + begin * cols; row != rows + end * cols; row += cols) {
+          for (int64_t i = 0; i < cols; ++i) row[i] *= (*factors)[static_cast<size_t>(i)];
+        }
+      });
+    };
+  }
+
+  // Rows of what writes a smoothed tensor: up_proj, its bias, norms' gains.
+  static FoldRows DivideRows(Factors factors, int64_t cols) {
+    if (factors == nullptr) return nullptr;
+    return [factors, cols](float* rows, int64_t first_row, int64_t count) {
+      for (int64_t row = 0; row < count; ++row) {
+        const float factor = (*factors)[static_cast<size_t>(first_row + row)];
+        for (int64_t i = 0; i < cols; ++i) rows[row * cols + i] /= factor;
+      }
     };
   }
 
@@ -145,6 +188,11 @@ class Planner {
          [matrix = std::move(matrix)](PartSink sink) { return WriteFloat(matrix, sink); }});
   }
 
+  void AddFoldedOrAsItIs(const std::string& name, Matrix matrix) {
+    if (matrix.fold == nullptr) return CarryOver(matrix.view);
+    AddFloat(name, std::move(matrix));
+  }
+
   // The embeddings or the head; `fold` is used if there is a rotation.
   void AddTable(const std::string& name, const TensorView& view, FoldRows fold) {
     if (inputs_.rotation == nullptr) return CarryOver(view);
@@ -152,25 +200,28 @@ class Planner {
   }
 
   // Returns the gains, which are folded into what is behind the norm if there is a rotation.
-  absl::StatusOr<Gains> AddNorm(const std::string& name) {
+  // They are divided by `factors`.
+  absl::StatusOr<Gains> AddNorm(const std::string& name, Factors factors) {
     SASQ_ASSIGN_OR_RETURN(const TensorView view, Take(name, {inputs_.config.hidden_size}));
     std::vector<float> gains(static_cast<size_t>(view.element_count()));
     ReadAsFloat(view, 0, view.element_count(), gains.data());
-    if (inputs_.rotation == nullptr) {
-      CarryOver(view);
-    } else {
-      AddFloat(name, {view, view.element_count(), 1,
-                      [](float* values, int64_t count) { std::fill_n(values, count, 1.0f); }});
+    FoldRows ones;
+    if (inputs_.rotation != nullptr) {
+      ones = [](float* values, int64_t, int64_t count) { std::fill_n(values, count, 1.0f); };
     }
+    AddFoldedOrAsItIs(name, {view, view.element_count(), 1,
+                             InTurn(std::move(ones), DivideRows(factors, /*cols=*/1))});
     return std::make_shared<const std::vector<float>>(std::move(gains));
   }
 
   absl::Status AddLayer(int layer) {
     const std::string prefix = absl::StrCat("model.layers.", layer, ".");
-    SASQ_ASSIGN_OR_RETURN(const Gains input, AddNorm(prefix + "input_layernorm.weight"));
+    SASQ_ASSIGN_OR_RETURN(const Gains input, AddNorm(prefix + "input_layernorm.weight",
+                                                     FactorsOf({layer, SiteKind::kQkvIn})));
     SASQ_RETURN_IF_ERROR(AddSite({layer, SiteKind::kQkvIn}, input));
     SASQ_RETURN_IF_ERROR(AddSite({layer, SiteKind::kOIn}, nullptr));
-    SASQ_ASSIGN_OR_RETURN(const Gains post, AddNorm(prefix + "post_attention_layernorm.weight"));
+    SASQ_ASSIGN_OR_RETURN(const Gains post, AddNorm(prefix + "post_attention_layernorm.weight",
+                                                    FactorsOf({layer, SiteKind::kGateUpIn})));
     SASQ_RETURN_IF_ERROR(AddSite({layer, SiteKind::kGateUpIn}, post));
     return AddSite({layer, SiteKind::kDownIn}, nullptr);
   }
@@ -178,15 +229,20 @@ class Planner {
   absl::Status AddSite(const SiteId& site, const Gains& gains) {
     const std::vector<LinearShape> linears = LinearsOf(inputs_.config, site);
     for (size_t i = 0; i < linears.size(); ++i) {
-      constexpr size_t kV = 2;  // of q, k, v
+      constexpr size_t kUp = 1;  // of gate, up
+      constexpr size_t kV = 2;   // of q, k, v
       const bool is_value = site.kind == SiteKind::kQkvIn && i == kV;
+      const bool is_up = site.kind == SiteKind::kGateUpIn && i == kUp;
+      const Factors written = is_up ? FactorsOf({site.layer, SiteKind::kDownIn}) : nullptr;
       const LinearShape& linear = linears[i];
       const std::string name = linear.name + ".weight";
       SASQ_ASSIGN_OR_RETURN(TensorView view, Take(name, {linear.out_features, linear.in_features}));
       Matrix matrix{std::move(view), linear.out_features, linear.in_features, nullptr};
       if (inputs_.rotation != nullptr) Rotate(site, is_value, gains, matrix);
+      matrix.fold = InTurn(std::move(matrix.fold), MultiplyColumns(FactorsOf(site)));
+      matrix.fold = InTurn(std::move(matrix.fold), DivideRows(written, matrix.cols));
       AddLinear(site, name, std::move(matrix));
-      if (linear.has_bias) SASQ_RETURN_IF_ERROR(AddBias(site, is_value, linear));
+      if (linear.has_bias) SASQ_RETURN_IF_ERROR(AddBias(site, is_value, written, linear));
     }
     return absl::OkStatus();
   }
@@ -197,7 +253,7 @@ class Planner {
     if (is_value) {
       const int64_t head_dim = inputs_.config.head_dim;
       matrix.row_multiple = head_dim;
-      matrix.fold = [rotation, gains, cols, head_dim](float* rows, int64_t count) {
+      matrix.fold = [rotation, gains, cols, head_dim](float* rows, int64_t, int64_t count) {
         rotation->RotateValueOutputs(rows, count / head_dim, cols);
         rotation->RotateReaders(rows, count, *gains);
       };
@@ -206,7 +262,7 @@ class Planner {
     } else {
       matrix.row_multiple = matrix.rows;
       const int64_t head_count = site.kind == SiteKind::kOIn ? inputs_.config.head_count : 0;
-      matrix.fold = [rotation, cols, head_count](float* rows, int64_t count) {
+      matrix.fold = [rotation, cols, head_count](float* rows, int64_t, int64_t count) {
         if (head_count > 0) rotation->RotateValueInputs(rows, count, head_count);
         rotation->RotateWriter(rows, cols);
       };
@@ -215,8 +271,7 @@ class Planner {
 
   void AddLinear(const SiteId& site, const std::string& name, Matrix matrix) {
     if (inputs_.pack.float_sites.contains(site)) {
-      if (inputs_.rotation == nullptr) return CarryOver(matrix.view);
-      return AddFloat(name, std::move(matrix));
+      return AddFoldedOrAsItIs(name, std::move(matrix));
     }
     const auto scale = inputs_.pack.prefill_scales.find(site);
     const float input_scale = scale == inputs_.pack.prefill_scales.end() ? 0 : scale->second;
@@ -231,21 +286,25 @@ class Planner {
     plan_.push_back(std::move(tensor));
   }
 
-  absl::Status AddBias(const SiteId& site, bool is_value, const LinearShape& linear) {
+  // The output of the linear is divided by the factors `written`.
+  absl::Status AddBias(const SiteId& site, bool is_value, Factors written,
+                       const LinearShape& linear) {
     const std::string name = linear.name + ".bias";
     SASQ_ASSIGN_OR_RETURN(const TensorView view, Take(name, {linear.out_features}));
     const bool writes_stream = site.kind == SiteKind::kOIn || site.kind == SiteKind::kDownIn;
     const WeightRotation* rotation = inputs_.rotation;
     if (rotation == nullptr || (!writes_stream && !is_value)) {
-      CarryOver(view);
+      AddFoldedOrAsItIs(name, {view, linear.out_features, 1, DivideRows(written, /*cols=*/1)});
     } else if (writes_stream) {
-      AddFloat(name, {view, 1, linear.out_features,
-                      [rotation](float* row, int64_t count) { rotation->RotateRows(row, count); }});
+      AddFloat(name, {view, 1, linear.out_features, [rotation](float* row, int64_t, int64_t count) {
+                        rotation->RotateRows(row, count);
+                      }});
     } else {
       const int64_t head_count = inputs_.config.kv_head_count;
-      AddFloat(name, {view, 1, linear.out_features, [rotation, head_count](float* row, int64_t) {
-                        rotation->RotateValueOutputs(row, head_count, /*columns=*/1);
-                      }});
+      AddFloat(name,
+               {view, 1, linear.out_features, [rotation, head_count](float* row, int64_t, int64_t) {
+                  rotation->RotateValueOutputs(row, head_count, /*columns=*/1);
+                }});
     }
     return absl::OkStatus();
   }

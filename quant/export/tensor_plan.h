@@ -44,6 +44,7 @@ struct PlanInputs {
 //     F32 [1], the scale of the site; of dynamic sites without `input_scale`. The integers are
 //     those of kernels/quantize.h: symmetric, absmax / 127 of each output channel, half to even.
 //   - what the rotation changes: F32, norms' gains as ones, and an lm_head of its own.
+//   - what the pack's smoothing factors change, after the rotation: F32.
 //   - everything else: the bytes of the base model. A tied lm_head is absent.
 // INVALID_ARGUMENT (INVALID_MODEL) if a tensor is missing or does not have the shape that the
 // configuration promises.

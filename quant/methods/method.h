@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -13,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "quant/format/site.h"
 #include "quant/format/site_rule.h"
 #include "quant/methods/activation_statistics.h"
 #include "quant/model/model.h"
@@ -42,6 +44,9 @@ struct PreparedModel {
   std::shared_ptr<const Model> model;
   // Equal keys mean equal models: they share calibration. Empty: the model as it was given.
   std::string key;
+  // Of the sites that smoothing was folded into: what each channel of the activations was divided
+  // by (smoothing.h).
+  std::map<SiteId, std::vector<float>> smoothing_factors;
   TrainingBill bill;               // of what was trained to make it
   std::vector<std::string> notes;  // for people: what was searched and found
 };

@@ -58,6 +58,7 @@ class Preparation {
     inputs.stop = inputs_.stop;
     SASQ_ASSIGN_OR_RETURN(PreparedModel prepared, method_->PrepareModel(inputs));
     result_.model = std::move(prepared.model);
+    result_.smoothing_factors = std::move(prepared.smoothing_factors);
     result_.bill = std::move(prepared.bill);
     result_.notes = std::move(prepared.notes);
     key_ = std::move(prepared.key);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,8 @@ struct PreparedRecipe {
   // By site: what the loss gains with the site alone in float, in nats; none if it was not
   // measured.
   std::vector<std::optional<double>> float_gains;
+  // See PreparedModel.
+  std::map<SiteId, std::vector<float>> smoothing_factors;
   double float_flop_share = 0;    // of the linears' arithmetic, 0..1
   double dynamic_flop_share = 0;  // the same with one scale per token
   // What the calibrations cost that this recipe needed, also where another recipe shared them.

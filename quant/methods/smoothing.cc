@@ -38,14 +38,18 @@ void DivideWriter(SiteId site, const at::Tensor& factors, ModelBuilder& builder)
   }
 }
 
+std::vector<float> ValuesOf(const at::Tensor& factors) {
+  const at::Tensor values = factors.cpu();
+  const float* begin = values.const_data_ptr<float>();
+  return {begin, begin + values.numel()};
+}
+
 // `alphas` in the order of the sites of a layer, so that factors are those of the given weights.
-absl::StatusOr<std::shared_ptr<const Model>> Fold(const std::shared_ptr<const Model>& model,
-                                                  const ActivationStatistics& statistics,
-                                                  absl::Span<const KindAlpha> alphas,
-                                                  const std::stop_token& stop) {
+absl::Status Fold(const ActivationStatistics& statistics, absl::Span<const KindAlpha> alphas,
+                  const std::stop_token& stop, PreparedModel& prepared) {
   const at::NoGradGuard no_grad;
-  ModelBuilder builder(model);
-  for (int layer = 0; layer < model->config().layer_count; ++layer) {
+  ModelBuilder builder(prepared.model);
+  for (int layer = 0; layer < prepared.model->config().layer_count; ++layer) {
     for (const auto& [kind, alpha] : alphas) {
       if (stop.stop_requested()) return absl::CancelledError("stopped while weights were smoothed");
       const SiteId site = {layer, kind};
@@ -54,9 +58,11 @@ absl::StatusOr<std::shared_ptr<const Model>> Fold(const std::shared_ptr<const Mo
           statistics.sites[static_cast<size_t>(SiteIndex(site))], at::cat(weights, 0), alpha);
       for (at::Tensor& reader : weights) reader.mul_(factors);
       DivideWriter(site, factors, builder);
+      prepared.smoothing_factors[site] = ValuesOf(factors);
     }
   }
-  return builder.Build();
+  prepared.model = builder.Build();
+  return absl::OkStatus();
 }
 
 std::string Note(const FoundAlpha& found) {
@@ -91,9 +97,8 @@ absl::StatusOr<PreparedModel> SmoothModel(const MethodInputs& inputs, PreparedMo
       prepared.notes.push_back(Note(best));
     }
   }
-  SASQ_ASSIGN_OR_RETURN(prepared.model, CatchTorchOr([&] {
-                          return Fold(prepared.model, *statistics, alphas, inputs.stop);
-                        }));
+  SASQ_RETURN_IF_ERROR(
+      CatchTorch([&] { return Fold(*statistics, alphas, inputs.stop, prepared); }));
   absl::StrAppend(
       &prepared.key, prepared.key.empty() ? "" : ", ", "smoothed by ",
       smoothing.has_alpha() ? absl::StrFormat("alpha %.17g", smoothing.alpha()) : "search",

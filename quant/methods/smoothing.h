@@ -15,10 +15,10 @@
 namespace sasq {
 
 // Folds `smoothing` into `prepared`, whose calibration it reads through `inputs.statistics`: qkv_in
-// and gate_up_in into the norms before them, with include_down down_in into up_proj. Without an
-// alpha, the one of least quantization error is searched for each kind of site
-// (smoothing_search.h); notes say what was found. Where down_proj has a transform at run time,
-// include_down is UNSUPPORTED_MODEL. CANCELLED when asked to stop.
+// and gate_up_in into the norms before them, with include_down down_in into up_proj; the factors
+// are kept in `smoothing_factors`. Without an alpha, the one of least quantization error is
+// searched for each kind of site (smoothing_search.h); notes say what was found. Where down_proj
+// has a transform at run time, include_down is UNSUPPORTED_MODEL. CANCELLED when asked to stop.
 absl::StatusOr<PreparedModel> SmoothModel(const MethodInputs& inputs, PreparedModel prepared,
                                           const v1::Smoothing& smoothing);
 

@@ -93,6 +93,8 @@ class Translator {
       if (absl::StartsWith(rest_, "]")) Refuse("an empty class");
     } else if (absl::StartsWith(rest_, "(?")) {
       OpenGroup();
+    } else if (absl::StartsWith(rest_, "(*")) {
+      Refuse("(*");  // verbs of PCRE2, such as (*ACCEPT)
     } else if (rest_[0] == '{') {
       Interval();
     } else {

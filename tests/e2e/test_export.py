@@ -67,6 +67,13 @@ def test_transformers_loads_sites_of_every_precision(exported, inputs, tmp_path,
     assert measured["mean_loss"] == pytest.approx(job_loss(tmp_path / "artifact"), rel=AGREEMENT)
 
 
+def test_transformers_loads_a_smoothed_model(exported, inputs, tmp_path):
+    folder = exported(smoothing={"include_down": True}, sites={"float_sites": ["layers.0.down_in"]})
+    measured = loss_of(folder, inputs / "eval.txt", 256)
+    assert measured["mean_loss"] == pytest.approx(job_loss(tmp_path / "artifact"), rel=AGREEMENT)
+    assert "norms and `up_proj` are divided" in (folder / "README.md").read_text()
+
+
 def test_job_and_downloaded_pack_give_the_same_bytes(service, exported, inputs, tmp_path):
     folder = exported(rotation="ROTATION_FOLDED")
     run = service.cli("export", tmp_path / "artifact" / "scales.safetensors", "--model", inputs / "model",

@@ -17,6 +17,9 @@ LONG_FILES = {}
 # Pictures for the documentation, and how large one may be.
 PICTURE_FOLDER = pathlib.PurePath("docs")
 MAX_PICTURE_BYTES = 1 << 20
+# Inputs of the fuzz targets, of any form, and how large one may be.
+CORPUS_FOLDER = pathlib.PurePath("tests/fuzz/corpus")
+MAX_INPUT_BYTES = 64 << 10
 
 CODE_SUFFIXES = (*tree.CPP_SUFFIXES, ".py", ".sh", ".proto", ".cmake", ".yaml", ".yml", ".service")
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "misc", "common_utils"}
@@ -34,6 +37,11 @@ def is_picture(path, content):
     """Whether a binary file is a picture that the documentation may hold."""
     return (path.parent == PICTURE_FOLDER and path.suffix == ".png"
             and len(content) <= MAX_PICTURE_BYTES)
+
+
+def is_fuzz_input(path, content):
+    """Whether a file belongs to the corpus of a fuzz target."""
+    return CORPUS_FOLDER in path.parents and len(content) <= MAX_INPUT_BYTES
 
 
 def guard_of(path):
@@ -71,6 +79,8 @@ def check(root):
     problems, count = [], 0
     for path in paths:
         content = (root / path).read_bytes()
+        if is_fuzz_input(path, content):
+            continue
         if b"\0" in content:
             if not is_picture(path, content):
                 problems.append(f"{path}: a binary file; builds, data and packages stay out")

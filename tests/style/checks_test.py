@@ -81,6 +81,12 @@ class PlantedFault(unittest.TestCase):
         self.write("docs/large.png", "PNG\0" * check_files.MAX_PICTURE_BYTES)
         self.assert_file_fault("docs/large.png: a binary file")
 
+    def test_fuzz_input(self):
+        self.write("tests/fuzz/corpus/pack/sound", "pack\0")
+        self.assertEqual(check_files.check(self.root)[0], [])
+        self.write("tests/fuzz/corpus/pack/large", "pack\0" * check_files.MAX_INPUT_BYTES)
+        self.assert_file_fault("corpus/pack/large: a binary file")
+
     def test_vague_name(self):
         self.write("common/utils/a.cc", "")
         self.assert_file_fault("says nothing")

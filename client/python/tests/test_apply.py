@@ -1,5 +1,6 @@
 """A pack's scales in a transformers model: the same numbers as the job's own INT8 evaluation."""
 
+import array
 import dataclasses
 import itertools
 import json
@@ -35,6 +36,10 @@ RECIPES = {
                                                    "dynamic_sites": ["layers.*.o_in", "layers.0.down_in"]}},
     "few bits": {"method": "static_mse", "activation_bits": 6, "weight_bits": 5},
     "folded rotation": {"method": "quarot", "activations": "static", "rotation": "folded"},
+    "smoothquant": {"method": "smoothquant"},
+    "smoothing everywhere": {"method": "sasq", "rotation": "folded", "smoothing": {"alpha": 0.6, "include_down": True},
+                             "sites": {"float_sites": ["layers.0.down_in"]},
+                             "training": {"step_count": 4, "window_tokens": 32}},
     "online rotation": {"method": "sasq", "rotation": "online", "first_token": "float",
                         "training": {"step_count": 4, "window_tokens": 32}},
 }
@@ -136,6 +141,13 @@ def changed(pack, **recipe):
     return dataclasses.replace(pack, spec={**pack.spec, "recipe": {**pack.recipe, **recipe}})
 
 
+def smoothed(pack, smoothing, channels):
+    """With factors of qkv_in and gate_up_in."""
+    sites = [f"layers.{layer}.{kind}" for layer in range(pack.layer_count) for kind in ("qkv_in", "gate_up_in")]
+    return dataclasses.replace(changed(pack, smoothing=smoothing),
+                               smoothing_factors={site: array.array("f", [2] * channels) for site in sites})
+
+
 def test_codes_and_sharing(pack, inputs):
     """Modules exactly: what a linear reads and holds are the values of codes."""
     model = sasq.apply_scales(load(inputs / "model"), pack)
@@ -186,9 +198,13 @@ def test_first_tokens_are_those_of_each_sequence(pack, inputs):
 @pytest.mark.parametrize("change, words", [
     (lambda pack: changed(pack, method="METHOD_SPINQUANT"), "its rotations were learned"),
     (lambda pack: changed(pack, method="METHOD_LLM_QAT"), "it trained the weights"),
-    (lambda pack: changed(pack, method="METHOD_SMOOTHQUANT"), "calibration statistics"),
+    (lambda pack: changed(pack, method="METHOD_SMOOTHQUANT"), "its factors are not in the pack"),
     (lambda pack: changed(pack, method="METHOD_NEW"), "METHOD_NEW is not known here"),
-    (lambda pack: changed(pack, smoothing={"alpha": 0.5}), "smoothing"),
+    (lambda pack: changed(pack, smoothing={"alpha": 0.5}), "its factors are not in the pack"),
+    (lambda pack: smoothed(pack, {"beta": 1}, 64), "beta of the smoothing is not known here"),
+    (lambda pack: smoothed(pack, {"include_down": True}, 64), "not of the sites that its recipe smooths"),
+    (lambda pack: smoothed(pack, {}, 63), "layers.0.qkv_in has 63 smoothing factors, the model 64 channels"),
+    (lambda pack: dataclasses.replace(smoothed(pack, {}, 64), spec=pack.spec), "not of the sites"),
     (lambda pack: changed(pack, clipping=1), "clipping of the recipe is not known here"),
     (lambda pack: changed(pack, rotation="ROTATION_NEW"), "rotation is ROTATION_NEW"),
     (lambda pack: changed(pack, method="METHOD_QUAROT"), "rotation is ROTATION_NONE with METHOD_QUAROT"),

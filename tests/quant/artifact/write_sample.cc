@@ -29,7 +29,12 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
     return 2;
   }
-  absl::Status status = Write(argv[1], sasq::SamplePack(3), sasq::SampleReport());
+  sasq::ScalePack pack = sasq::SamplePack(3);
+  for (int layer = 0; layer < pack.layer_count; ++layer) {
+    const float last = static_cast<float>(layer + 1);
+    pack.smoothing_factors[{layer, sasq::SiteKind::kQkvIn}] = {0.25, 1, last};
+  }
+  absl::Status status = Write(argv[1], pack, sasq::SampleReport());
   status.Update(
       Write(std::string(argv[1]) + "/comparison", std::nullopt, sasq::SampleComparison()));
   if (!status.ok()) {

@@ -229,6 +229,20 @@ TEST_F(CompressedTensorsTest, RefusesAConfigOfAnotherModel) {
   EXPECT_EQ(EntryCount(), 0u);
 }
 
+TEST_F(CompressedTensorsTest, RefusesSmoothingFactorsOfAnotherModel) {
+  ScalePack pack = PackFor(model_, SpecOf("METHOD_SMOOTHQUANT"));
+  for (const int layer : {0, 1}) {
+    pack.smoothing_factors[{layer, SiteKind::kQkvIn}].assign(64, 2);
+    pack.smoothing_factors[{layer, SiteKind::kGateUpIn}].assign(63, 2);
+  }
+  const absl::Status status = Export(pack);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(
+      std::string(status.message()),
+      HasSubstr("layers.0.gate_up_in has 63 smoothing factors, the model 64 channels there"));
+  EXPECT_EQ(EntryCount(), 0u);
+}
+
 TEST_F(CompressedTensorsTest, NeverReplacesTheModel) {
   ExportOptions options;
   options.model_folder = model_;

@@ -42,7 +42,7 @@ TEST(FoldedTransformsTest, RefusesWhatCannotBeSaidAndSaysWhy) {
       {"METHOD_QUAROT", R"("rotation": "ROTATION_ONLINE")", "a Hadamard transform runs before"},
       {"METHOD_SASQ", R"("first_token": "FIRST_TOKEN_FLOAT")", "stays in floating point"},
       {"METHOD_SASQ", R"("first_token": "FIRST_TOKEN_PREFIX")", "follows a prefix"},
-      {"METHOD_SASQ", R"("smoothing": {})", "smoothing factors"},
+      {"METHOD_SASQ", R"("smoothing": {})", "are not in the pack, which an older version wrote"},
       {"METHOD_SMOOTHQUANT", "", "smoothing factors"},
       {"METHOD_SPINQUANT", R"("rotation": "ROTATION_FOLDED")", "learned rotations"},
       {"METHOD_LLM_QAT", "", "trained weights"},
@@ -55,6 +55,39 @@ TEST(FoldedTransformsTest, RefusesWhatCannotBeSaidAndSaysWhy) {
     EXPECT_THAT(std::string(status.message()),
                 HasSubstr("the row row cannot be exported exactly: "));
     EXPECT_THAT(std::string(status.message()), HasSubstr(test.reason));
+  }
+}
+
+TEST(FoldedTransformsTest, SmoothingFactorsAreThoseOfTheRecipe) {
+  constexpr SiteId kQkv = {0, SiteKind::kQkvIn};
+  constexpr SiteId kGateUp = {0, SiteKind::kGateUpIn};
+  constexpr SiteId kDown = {0, SiteKind::kDownIn};
+  const struct {
+    std::string method, more;
+    std::vector<SiteId> sites;
+    std::string refusal;  // empty: none
+  } cases[] = {
+      {"METHOD_SMOOTHQUANT", "", {kQkv, kGateUp}, ""},
+      {"METHOD_SASQ", R"("smoothing": {"include_down": true})", {kQkv, kGateUp, kDown}, ""},
+      {"METHOD_SASQ",
+       R"("smoothing": {"include_down": true})",
+       {kQkv, kGateUp},
+       "layers.0.down_in has no smoothing factors"},
+      {"METHOD_SASQ",
+       R"("smoothing": {})",
+       {kQkv, kGateUp, kDown},
+       "layers.0.down_in has smoothing factors"},
+      {"METHOD_SASQ", R"("smoothing": {})", {kQkv}, "layers.0.gate_up_in has no"},
+      {"METHOD_SASQ", "", {kQkv, kGateUp}, "layers.0.qkv_in has smoothing factors"},
+  };
+  for (const auto& test : cases) {
+    ScalePack pack;
+    pack.layer_count = 1;
+    pack.spec_json = SpecOf(test.method, test.more);
+    for (const SiteId& site : test.sites) pack.smoothing_factors[site] = {1};
+    const absl::Status status = TransformsOf(pack).status();
+    EXPECT_EQ(status.ok(), test.refusal.empty()) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(test.refusal));
   }
 }
 

@@ -46,6 +46,15 @@ TEST(ModelCardTest, TellsMethodNumbersAndOrigin) {
   EXPECT_EQ(card, ModelCard(pack, report));
 }
 
+TEST(ModelCardTest, TellsWhatWasSmoothed) {
+  ScalePack pack = CardPack();
+  EXPECT_THAT(ModelCard(pack, ""), Not(HasSubstr("SmoothQuant")));
+  pack.smoothing_factors = {{{0, SiteKind::kQkvIn}, {2}}};
+  EXPECT_THAT(ModelCard(pack, ""), HasSubstr("channel by channel, norms are divided by factors"));
+  pack.smoothing_factors[{0, SiteKind::kDownIn}] = {2};
+  EXPECT_THAT(ModelCard(pack, ""), HasSubstr("norms and `up_proj` are divided"));
+}
+
 TEST(ModelCardTest, SaysThatThereAreNoNumbers) {
   for (const char* report : {"", "{}", "not JSON", R"({"rows": []})"}) {
     EXPECT_THAT(ModelCard(CardPack(), report), HasSubstr("was not at hand")) << report;

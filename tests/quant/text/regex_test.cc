@@ -50,6 +50,7 @@ TEST(RegexTest, RefusesByName) {
       {R"(\p{^L})", "uses \\p{^L"},
       {R"(\pL)", "uses \\p"},
       {R"([a[b]])", "a class inside a class"},
+      {R"(a(*ACCEPT)b)", "uses (*,"},
       {R"([a&&b])", "an intersection of classes"},
       {R"([\S])", "uses \\S"},
       {R"((?<n>a))", "uses (?<n"},

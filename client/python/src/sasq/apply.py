@@ -32,15 +32,16 @@ _READERS = {
 }
 # What changes weights by something that is not in a pack.
 _UNKNOWN_WEIGHTS = {
-    "METHOD_SMOOTHQUANT": "smoothing factors come from calibration statistics",
     "METHOD_SPINQUANT": "its rotations were learned",
     "METHOD_LLM_QAT": "it trained the weights",
 }
 _KNOWN_METHODS = ("METHOD_SASQ", "METHOD_STATIC_ABSMAX", "METHOD_STATIC_PERCENTILE", "METHOD_STATIC_MSE",
-                  "METHOD_QUAROT")
+                  "METHOD_QUAROT", "METHOD_SMOOTHQUANT")
 # Fields of a recipe that are honoured here, or that the scales and sites of the pack say already.
 _KNOWN_FIELDS = frozenset(("method", "first_token", "training", "name", "preset", "activations", "scale_rule",
-                           "percentile", "rotation", "sites", "activation_bits", "weight_bits", "prefix_tokens"))
+                           "percentile", "rotation", "smoothing", "sites", "activation_bits", "weight_bits",
+                           "prefix_tokens"))
+_KNOWN_SMOOTHING = frozenset(("alpha", "include_down"))
 _ROTATIONS = ("ROTATION_NONE", "ROTATION_FOLDED", "ROTATION_ONLINE")
 _BITS = range(4, 9)
 
@@ -49,8 +50,8 @@ def apply_scales(model: ModelT, pack: ScalePack | str | os.PathLike[str], *,
                  weights: str | os.PathLike[str] | None = None, check_weights: bool = True) -> ModelT:
     """Makes a float32 causal LM of transformers compute what the pack's job evaluated, and returns it.
 
-    In place: rotations of the recipe are folded into the weights in float64; weights become the values of their
-    INT8 codes, per output channel; a hook rounds what each site's linears read to the codes of the site's scale (one
+    In place: rotations of the recipe are folded into the weights in float64, smoothing by the pack's factors in
+    float32; weights become the values of their INT8 codes, per output channel; a hook rounds what each site's linears read to the codes of the site's scale (one
     for q/k/v, one for gate/up). float_sites stay as they are, dynamic_sites get one scale per token. With
     `first_token: float` the first token of each sequence, and copies that follow it directly, keep their float
     activations; such a model takes input_ids without padding on the left. Tokens that go on from a cache get the
@@ -63,6 +64,7 @@ def apply_scales(model: ModelT, pack: ScalePack | str | os.PathLike[str], *,
     if not isinstance(pack, ScalePack):
         pack = load_pack(pack)
     _check_recipe(pack)
+    _check_smoothing(pack)
     _check_model(model, pack)
     if check_weights:
         _check_digest(model, pack, weights)
@@ -71,6 +73,7 @@ def apply_scales(model: ModelT, pack: ScalePack | str | os.PathLike[str], *,
     rotation = pack.recipe.get("rotation", "ROTATION_NONE")
     if rotation != "ROTATION_NONE":
         down = fold_rotations(model, int(pack.spec.get("seed", 0)), rotation == "ROTATION_ONLINE")
+    _fold_smoothing(model, pack)
     first_tokens = _FirstTokens() if pack.first_token == "float" else None
     if first_tokens is not None:
         decoder: Any = model.model
@@ -97,6 +100,25 @@ def _quantize_linears(model: Any, pack: ScalePack, down: Hadamard | None, first_
                 with torch.no_grad():
                     linear.weight.copy_(fake_quantize_rows(linear.weight, weight_bits))
             linear.register_forward_pre_hook(rule.represent)
+
+
+@torch.no_grad()
+def _fold_smoothing(model: Any, pack: ScalePack) -> None:
+    """Divides what writes a smoothed tensor by its factors, and multiplies what reads it (SmoothQuant, arXiv
+    2211.10438), as quant/methods/smoothing.cc does: site by site, in float32."""
+    for site, values in pack.smoothing_factors.items():
+        layer, _, kind = site.removeprefix("layers.").partition(".")
+        block = model.model.layers[int(layer)]
+        factors = torch.tensor(values, device=model.device)
+        for name in _READERS[kind]:
+            block.get_submodule(name).weight.mul_(factors)
+        if kind == "down_in":
+            block.mlp.up_proj.weight.div_(factors.unsqueeze(1))
+            if block.mlp.up_proj.bias is not None:
+                block.mlp.up_proj.bias.div_(factors)
+        else:
+            norm = block.input_layernorm if kind == "qkv_in" else block.post_attention_layernorm
+            norm.weight.div_(factors)
 
 
 def fake_quantize_static(x: Tensor, scale: float, bits: int = 8) -> Tensor:
@@ -162,8 +184,6 @@ def _check_recipe(pack: ScalePack) -> None:
         raise CannotApply(f"{method}: {_UNKNOWN_WEIGHTS[method]} and are not in the pack")
     if method not in _KNOWN_METHODS:
         raise CannotApply(f"{method} is not known here, only {', '.join(_KNOWN_METHODS)}; a newer sasq may know it")
-    if "smoothing" in recipe:
-        raise CannotApply("smoothing: its factors come from calibration statistics and are not in the pack")
     unknown = recipe.keys() - _KNOWN_FIELDS
     if unknown:
         raise CannotApply(f"{min(unknown)} of the recipe is not known here; a newer sasq may know it")
@@ -176,6 +196,25 @@ def _check_recipe(pack: ScalePack) -> None:
     if pack.first_token == "prefix":
         raise CannotApply("first_token is prefix: keys and values of the prefix have to stand before every sequence, "
                           "which a model of transformers alone does not keep")
+
+
+def _check_smoothing(pack: ScalePack) -> None:
+    """The pack has the factors that the recipe folded in, and no others."""
+    smoothing = pack.recipe.get("smoothing", {} if pack.recipe.get("method") == "METHOD_SMOOTHQUANT" else None)
+    kinds: tuple[str, ...] = ()
+    if smoothing is not None:
+        unknown = smoothing.keys() - _KNOWN_SMOOTHING
+        if unknown:
+            raise CannotApply(f"{min(unknown)} of the smoothing is not known here; a newer sasq may know it")
+        if not pack.smoothing_factors:
+            raise CannotApply("smoothing: its factors are not in the pack, which an older version wrote; run the job "
+                              "again")
+        kinds = ("qkv_in", "gate_up_in", *(("down_in",) if smoothing.get("include_down") else ()))
+    wanted = {f"layers.{layer}.{kind}" for layer in range(pack.layer_count) for kind in kinds}
+    if wanted != pack.smoothing_factors.keys():
+        raise CannotApply("smoothing: the pack's factors are not of the sites that its recipe smooths")
+    if "down_in" in kinds and pack.recipe.get("rotation") == "ROTATION_ONLINE":
+        raise CannotApply("smoothing.include_down with rotation ROTATION_ONLINE: no job can have done both")
 
 
 def _check_model(model: Any, pack: ScalePack) -> None:
@@ -193,6 +232,11 @@ def _check_model(model: Any, pack: ScalePack) -> None:
             if type(layer.get_submodule(reader)) is not torch.nn.Linear:
                 raise CannotApply(f"layers.{number}.{reader} is not a plain linear layer: the model is quantized or "
                                   "adapted already")
+    for site, values in pack.smoothing_factors.items():
+        layer, _, kind = site.removeprefix("layers.").partition(".")
+        channels = model.model.layers[int(layer)].get_submodule(_READERS[kind][0]).in_features
+        if len(values) != channels:
+            raise CannotApply(f"{site} has {len(values)} smoothing factors, the model {channels} channels there")
 
 
 def _check_digest(model: Any, pack: ScalePack, weights: str | os.PathLike[str] | None) -> None:

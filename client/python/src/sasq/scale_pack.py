@@ -3,6 +3,7 @@ allow."""
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import hashlib
 import json
@@ -10,23 +11,28 @@ import math
 import os
 import pathlib
 import re
-import struct
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sasq.errors import InvalidPack
 
 PACK_FILE_NAME = "scales.safetensors"
-FORMAT_VERSION = "2"
+FORMAT_VERSION = "3"
 MAX_LAYERS = 4096
 MAX_PREFIX_TOKENS = 16
-MAX_PACK_BYTES = (2 << 20) + 1024 * MAX_LAYERS
+MAX_FACTORS = 1 << 22
+MAX_PACK_BYTES = (2 << 20) + 1024 * MAX_LAYERS + 4 * MAX_FACTORS
 # In the order in which a token passes them: the tensors that q/k/v, o, gate/up and down read.
 SITE_KINDS = ("qkv_in", "o_in", "gate_up_in", "down_in")
 
-_TENSOR_PREFIX = "prefill."
+_VERSION_WITHOUT_SMOOTHING = "2"
+_SCALE_PREFIX = "prefill."
+_FACTORS_PREFIX = "smoothing."
+_NEVER_SMOOTHED = "o_in"
+_SMOOTHED_SITES = "smoothed_sites"
 _KEYS = frozenset(("format_version", "method", "first_token", "prefix_tokens", "float_sites", "dynamic_sites",
-                   "layer_count", "base_weight_sha256", "spec", "code_version", "content_sha256"))
+                   _SMOOTHED_SITES, "layer_count", "base_weight_sha256", "spec", "code_version", "content_sha256"))
 _FIRST_TOKENS = ("quantized", "float", "prefix")
 
 
@@ -41,6 +47,7 @@ class ScalePack:
     scales: Mapping[str, float]  # static sites: x is clamp(round_half_even(x / scale), -128, 127)
     float_sites: frozenset[str]  # their linears stay in floating point
     dynamic_sites: frozenset[str]  # one scale per token
+    smoothing_factors: Mapping[str, array.array[float]]  # what each channel was divided by; smoothed sites only
     base_weight_sha256: str  # of the weights that the scales belong to
     spec: Mapping[str, Any]  # of the job, in proto JSON with proto field names
     code_version: str
@@ -66,21 +73,26 @@ def parse_pack(content: bytes) -> ScalePack:
     """The pack in the bytes of a file. Raises InvalidPack."""
     metadata, tensors = _parse_safetensors(content)
     version = metadata.get("format_version")
-    _check(version == FORMAT_VERSION, "format_version", version, f"{FORMAT_VERSION}, or a newer sasq")
-    _check(metadata.keys() == _KEYS, "metadata", sorted(metadata), f"exactly the keys {sorted(_KEYS)}")
+    _check(version in (_VERSION_WITHOUT_SMOOTHING, FORMAT_VERSION), "format_version", version,
+           f"{_VERSION_WITHOUT_SMOOTHING} or {FORMAT_VERSION}, or a newer sasq")
+    keys = _KEYS if version == FORMAT_VERSION else _KEYS - {_SMOOTHED_SITES}
+    _check(metadata.keys() == keys, "metadata", sorted(metadata), f"exactly the keys {sorted(keys)}")
     layer_count = _number(metadata["layer_count"], "layer_count", 1, MAX_LAYERS)
     sites = site_names(layer_count)
     float_sites, dynamic_sites = (_listed_sites(metadata[key], key, sites) for key in ("float_sites", "dynamic_sites"))
     static_sites = [site for site in sites if site not in float_sites and site not in dynamic_sites]
     _check(not float_sites & dynamic_sites, "float_sites", metadata["float_sites"], "none that is dynamic too")
-    missing_or_extra = sorted(tensors.keys() ^ {_TENSOR_PREFIX + site for site in static_sites})
+    named = _listed_sites(metadata.get(_SMOOTHED_SITES, ""), _SMOOTHED_SITES, sites)
+    smoothed_sites = [site for site in sites if site in named]
+    missing_or_extra = sorted(tensors.keys() ^ {_SCALE_PREFIX + site for site in static_sites}
+                              ^ {_FACTORS_PREFIX + site for site in smoothed_sites})
     if missing_or_extra:
-        raise InvalidPack(f"scale pack: {missing_or_extra[0]} is missing or not a static site of the pack, want each "
-                          f"site of {layer_count} layers once")
-    scales = {site: tensors[_TENSOR_PREFIX + site] for site in static_sites}
-    for site, scale in scales.items():
-        _check(math.isfinite(scale) and scale > 0, site, scale, "a finite scale greater than 0")
-    _check_digest(metadata, scales.values())
+        raise InvalidPack(f"scale pack: {missing_or_extra[0]} is missing or not a static or smoothed site of the "
+                          f"pack, want each site of {layer_count} layers once")
+    scales = {site: _scale(site, tensors[_SCALE_PREFIX + site]) for site in static_sites}
+    factors = {site: tensors[_FACTORS_PREFIX + site] for site in smoothed_sites}
+    _check_factors(factors)
+    _check_digest(metadata, [array.array("f", scales.values()), *factors.values()])
     first_token = metadata["first_token"]
     _check(first_token in _FIRST_TOKENS, "first_token", first_token, "quantized, float or prefix")
     prefix_tokens = tuple(_number(token, "prefix_tokens", 0, (1 << 31) - 1)
@@ -92,7 +104,7 @@ def parse_pack(content: bytes) -> ScalePack:
     spec = _json_object(metadata["spec"].encode(), "spec")
     _check(isinstance(spec.get("recipe", {}), dict), "spec", metadata["spec"], "a recipe that is an object")
     return ScalePack(metadata["method"], first_token, prefix_tokens, layer_count, scales, float_sites, dynamic_sites,
-                     digest, spec, metadata["code_version"])
+                     factors, digest, spec, metadata["code_version"])
 
 
 def site_names(layer_count: int) -> list[str]:
@@ -128,18 +140,47 @@ def _listed_sites(names: str, field: str, sites: Sequence[str]) -> frozenset[str
     return listed
 
 
-def _check_digest(metadata: Mapping[str, str], scales: Any) -> None:
+def _scale(site: str, values: array.array[float]) -> float:
+    _check(len(values) == 1, site, f"{len(values)} values", "one F32")
+    _check(math.isfinite(values[0]) and values[0] > 0, site, values[0], "a finite scale greater than 0")
+    return values[0]
+
+
+def _check_factors(factors: Mapping[str, array.array[float]]) -> None:
+    channels: dict[str, int] = {}
+    for site, values in factors.items():
+        kind = site.rpartition(".")[2]
+        _check(kind != _NEVER_SMOOTHED, _SMOOTHED_SITES, site, f"no {_NEVER_SMOOTHED}")
+        wanted = channels.setdefault(kind, len(values))
+        _check(len(values) == wanted, site, f"{len(values)} smoothing factors", f"{wanted}, as in the layers before")
+        # min and max pass over a NaN, a sum does not.
+        _check(len(values) > 0 and math.isfinite(sum(values)) and min(values) > 0, site, "smoothed",
+               "finite factors greater than 0")
+    total = sum(map(len, factors.values()))
+    _check(total <= MAX_FACTORS, "count of smoothing factors", total, f"at most {MAX_FACTORS}")
+
+
+def _check_digest(metadata: Mapping[str, str], numbers: Sequence[array.array[float]]) -> None:
     sha256 = hashlib.sha256()
     for key in sorted(metadata.keys() - {"content_sha256"}):
         sha256.update(f"{key}={metadata[key]}\n".encode())
-    for scale in scales:
-        sha256.update(struct.pack("<f", scale))
+    for values in numbers:
+        sha256.update(_little_endian(values).tobytes())
     _check(sha256.hexdigest() == metadata["content_sha256"], "content_sha256", metadata["content_sha256"],
            f"{sha256.hexdigest()}: the file is damaged, fetch it again")
 
 
-def _parse_safetensors(content: bytes) -> tuple[dict[str, str], dict[str, float]]:
-    """Metadata and the F32 tensors of one element (https://huggingface.co/docs/safetensors)."""
+def _little_endian(values: array.array[float]) -> array.array[float]:
+    """The same values with the bytes of a little-endian machine, or back."""
+    if sys.byteorder == "little":
+        return values
+    swapped = values[:]
+    swapped.byteswap()
+    return swapped
+
+
+def _parse_safetensors(content: bytes) -> tuple[dict[str, str], dict[str, array.array[float]]]:
+    """Metadata and the F32 tensors of one dimension (https://huggingface.co/docs/safetensors)."""
     if len(content) > MAX_PACK_BYTES:
         raise InvalidPack(f"scale pack: more than {MAX_PACK_BYTES} bytes are too many for one")
     header_size = int.from_bytes(content[:8], "little")
@@ -150,14 +191,23 @@ def _parse_safetensors(content: bytes) -> tuple[dict[str, str], dict[str, float]
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise InvalidPack("scale pack: there is no metadata of texts")
-    tensors, begins = {}, set()
+    tensors, spans = {}, []
     for name, tensor in header.items():
-        offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
-        begin = offsets[0] if isinstance(offsets, list) and offsets and type(offsets[0]) is int else -1
-        wanted = {"dtype": "F32", "shape": [1], "data_offsets": [begin, begin + 4]}
-        is_scale = tensor == wanted and 0 <= begin <= len(data) - 4
-        _check(is_scale, name[:128], tensor, "one F32 within the file")
-        tensors[name] = struct.unpack_from("<f", data, begin)[0]
-        begins.add(begin)
-    _check(begins == set(range(0, len(data), 4)), "data", f"{len(data)} bytes", "4 for each tensor and no others")
+        begin, end = _span(tensor)
+        wanted = {"dtype": "F32", "shape": [(end - begin) // 4], "data_offsets": [begin, end]}
+        is_row = tensor == wanted and 0 <= begin < end <= len(data) and (end - begin) % 4 == 0
+        _check(is_row, name[:128], tensor, "a row of F32 within the file")
+        tensors[name] = _little_endian(array.array("f", data[begin:end]))
+        spans.append((begin, end))
+    spans.sort()
+    borders = [0, *(end for _, end in spans)]
+    _check([begin for begin, _ in spans] + [len(data)] == borders, "data", f"{len(data)} bytes",
+           "4 for each number of each tensor and no others")
     return metadata, tensors
+
+
+def _span(tensor: Any) -> tuple[int, int]:
+    offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
+    if isinstance(offsets, list) and len(offsets) == 2 and all(type(offset) is int for offset in offsets):
+        return offsets[0], offsets[1]
+    return -1, -1
