@@ -76,7 +76,10 @@ done
 # Without gates there is nothing to judge.
 if [ ${#asked[@]} -gt 0 ] || "$sasq" get "$job" --output json | grep --quiet '"gate": "'; then
   status=0
-  "$sasq" gate "$job" "${asked[@]}" --junit "$out/gates.xml" || status=$?
+  # An earlier job's result, judged by other gates, has a report that does not tell of these.
+  said=$("$sasq" gate "$job" "${asked[@]}" --junit "$out/gates.xml") || status=$?
+  echo "$said"
+  printf '\n## Quality gates\n\n```\n%s\n```\n' "$said" >>"$out/report.md"
 fi
 [ "$status" -ne 0 ] || "$sasq" download "$job" --dir "$out/artifact"
 exit "$status"
