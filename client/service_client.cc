@@ -85,10 +85,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeServiceChannel(const std::str
 
 struct ServiceClient::Impl {
   explicit Impl(std::shared_ptr<grpc::Channel> made)
-      : channel(std::move(made)),
-        quantization(channel),
-        artifacts(channel),
-        health(channel) {}
+      : channel(std::move(made)), quantization(channel), artifacts(channel), health(channel) {}
 
   std::shared_ptr<grpc::Channel> channel;
   v1::QuantizationService::Stub quantization;

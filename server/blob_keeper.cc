@@ -213,6 +213,12 @@ void BlobKeeper::RemoveUnreferenced(const std::vector<std::string>& digests) {
 
 absl::Status BlobKeeper::RemoveOrphans() {
   SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> digests, blobs_.List());
+  SASQ_ASSIGN_OR_RETURN(const JobStats stats, jobs_.Stats());
+  if (stats.count_by_state.empty() && !digests.empty()) {
+    LogWarning("blobs_kept", {{"blobs", digests.size()},
+                              {"why", "the job store knows no job: is it the one of these blobs?"}});
+    return absl::OkStatus();
+  }
   RemoveUnreferenced(digests);
   return absl::OkStatus();
 }

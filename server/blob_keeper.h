@@ -81,7 +81,8 @@ class BlobKeeper {
   // goes later.
   void RemoveUnreferenced(const std::vector<std::string>& digests) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Removes every blob that nothing refers to: what a crash left.
+  // Removes every blob that nothing refers to: what a crash left. None where the job store knows no
+  // job at all: a new database on blobs of an old one must not cost them.
   absl::Status RemoveOrphans();
 
   absl::StatusOr<std::unique_ptr<const BlobReader>> Open(absl::string_view sha256);

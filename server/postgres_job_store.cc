@@ -472,6 +472,13 @@ absl::StatusOr<JobStats> PostgresJobStore::Stats() {
         for (int row = 0; row < counts.size(); ++row) {
           stats.count_by_state[static_cast<v1::JobState>(counts.Int(row, 0))] = counts.Int(row, 1);
         }
+        SASQ_ASSIGN_OR_RETURN(const PostgresRows devices,
+                              connection.Run("SELECT device_kinds, count(*) FROM jobs "
+                                             "WHERE state = 1 GROUP BY device_kinds"));
+        for (int row = 0; row < devices.size(); ++row) {
+          stats.queued_by_device_kinds[static_cast<uint32_t>(devices.Int(row, 0))] =
+              devices.Int(row, 1);
+        }
         SASQ_ASSIGN_OR_RETURN(const PostgresRows oldest,
                               connection.Run("SELECT min(queue_time) FROM jobs WHERE state = 1"));
         stats.oldest_queue_time = oldest.Time(0, 0);

@@ -9,7 +9,9 @@
 #include "common/metrics.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
+#include "common/uid.h"
 #include "server/folder_blob_store.h"
+#include "server/names.h"
 #include "server/sqlite_job_store.h"
 #include "tests/server/test_jobs.h"
 
@@ -43,6 +45,18 @@ class TwoKeepersTest : public testing::Test {
   BlobKeeper first_{*blobs_, *jobs_, metrics_, Options()};
   BlobKeeper second_{*blobs_, *jobs_, metrics_, Options()};
 };
+
+TEST_F(TwoKeepersTest, JobStoreWithoutJobsCostsNoBlobs) {
+  const std::string sha256 = *blobs_->Put("of another database");
+  ASSERT_TRUE(first_.RemoveOrphans().ok());
+  EXPECT_TRUE(IsThere(sha256));
+  JobChange job;
+  job.record.job.set_name(JobName(NewUid()));
+  job.record.job.set_state(v1::JOB_STATE_QUEUED);
+  ASSERT_TRUE(jobs_->Insert(job, 0).ok());
+  ASSERT_TRUE(first_.RemoveOrphans().ok());
+  EXPECT_FALSE(IsThere(sha256));
+}
 
 TEST_F(TwoKeepersTest, WhatOnePutsTheOtherDoesNotCollect) {
   const dispatch::v1::ArtifactFile file = File("content");
