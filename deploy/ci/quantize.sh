@@ -79,6 +79,7 @@ if [ ${#asked[@]} -gt 0 ] || "$sasq" get "$job" --output json | grep --quiet '"g
   # An earlier job's result, judged by other gates, has a report that does not tell of these.
   said=$("$sasq" gate "$job" "${asked[@]}" --junit "$out/gates.xml") || status=$?
   echo "$said"
+  # shellcheck disable=SC2016  # Markdown's quotes
   printf '\n## Quality gates\n\n```\n%s\n```\n' "$said" >>"$out/report.md"
 fi
 [ "$status" -ne 0 ] || "$sasq" download "$job" --dir "$out/artifact"
