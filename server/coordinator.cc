@@ -98,23 +98,34 @@ absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const Principal& wh
   SASQ_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   SASQ_ASSIGN_OR_RETURN(v1::JobSpec spec, CompleteSpec(request.spec()));
   SASQ_RETURN_IF_ERROR(FieldViolationsStatus(sources_.Check(spec), "INVALID_SPEC"));
+  BlobKeeper::Held uploads;
+  absl::StatusOr<v1::SubmitJobResponse> response =
+      SubmitHeld(who, request, std::move(spec), uploads);
+  parts_.blobs.Release(uploads);
+  return response;
+}
+
+absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitHeld(const Principal& who,
+                                                              const v1::SubmitJobRequest& request,
+                                                              v1::JobSpec spec,
+                                                              BlobKeeper::Held& uploads) {
+  // Before anything is read of them: whoever names a digest does not get the blob.
+  const absl::Status held = parts_.blobs.HoldUploads(who, spec, uploads);
+  const bool may_lack = request.validate_only() && ReasonOf(held) == "BLOB_MISSING";
+  if (!may_lack) SASQ_RETURN_IF_ERROR(held);
+  const SpecSources without_uploads(parts_.roots, nullptr);
   const double speed = parts_.workers.BestFlopsPerSecond(spec.device_kind(), parts_.clock.Now());
-  SASQ_ASSIGN_OR_RETURN(v1::Plan plan, MakePlan(spec, speed, sources_));
+  SASQ_ASSIGN_OR_RETURN(v1::Plan plan,
+                        MakePlan(spec, speed, held.ok() ? sources_ : without_uploads));
   v1::SubmitJobResponse response;
   if (request.validate_only()) {
     *response.mutable_job()->mutable_spec() = std::move(spec);
     *response.mutable_plan() = std::move(plan);
     return response;
   }
-  BlobKeeper::Held uploads;
-  const auto insert = [&]() -> absl::StatusOr<JobRecord> {
-    SASQ_RETURN_IF_ERROR(parts_.blobs.HoldUploads(who, spec, uploads));
-    return InsertJob(who, std::move(spec), request.request_id());
-  };
-  const absl::StatusOr<JobRecord> record = insert();
-  parts_.blobs.Release(uploads);
-  if (!record.ok()) return record.status();
-  *response.mutable_job() = ReaderView(parts_, *record);
+  SASQ_ASSIGN_OR_RETURN(const JobRecord record,
+                        InsertJob(who, std::move(spec), request.request_id()));
+  *response.mutable_job() = ReaderView(parts_, record);
   return response;
 }
 

@@ -53,6 +53,10 @@ class Coordinator {
   absl::Status FinishUpload(const Principal& who, const v1::UploadStart& start, BlobUpload& upload);
 
  private:
+  // Holds the uploaded files of a completed spec in `uploads`, for the caller to release.
+  absl::StatusOr<v1::SubmitJobResponse> SubmitHeld(const Principal& who,
+                                                   const v1::SubmitJobRequest& request,
+                                                   v1::JobSpec spec, BlobKeeper::Held& uploads);
   // Of a spec whose uploaded files are held.
   absl::StatusOr<JobRecord> InsertJob(const Principal& who, v1::JobSpec spec,
                                       const std::string& request_id);

@@ -337,6 +337,10 @@ TEST(SpecFlagsTest, EveryFlagSetsItsOwnField) {
                       {"--prompts", "/p"},
                       {"--generated-tokens", "10"},
                       {"--max-attempts", "8"},
+                      {"--attempt-timeout", "2h30m"},
+                      {"--retry-pause", "1.5s"},
+                      {"--priority", "0"},
+                      {"--min-worker-memory", "11"},
                       {"--device", "cuda"},
                       {"--seed", "9"}};
   EXPECT_EQ(arguments.values.size(), SpecFlags().size());
@@ -360,7 +364,9 @@ TEST(SpecFlagsTest, EveryFlagSetsItsOwnField) {
         window_count: 5 window_tokens: 6 stride_tokens: 7 decode_window_count: 0
         agreement_window_count: 1 prompts { uri: "file:/p" } generated_tokens: 10
       }
-      max_attempts: 8 device_kind: DEVICE_KIND_CUDA seed: 9)");
+      max_attempts: 8 device_kind: DEVICE_KIND_CUDA seed: 9 priority: 0
+      attempt_timeout { seconds: 9000 } retry { initial_backoff { seconds: 1 nanos: 500000000 } }
+      min_worker_memory_bytes: 11)");
 }
 
 TEST(SpecFlagsTest, TrainingFlagsAloneMeanSasq) {

@@ -195,7 +195,7 @@ TEST_F(SecurityTest, RevokedTokensAreRefusedWithinSeconds) {
 
 TEST_F(SecurityTest, GiantMessagesAndHeadersAreRefused) {
   v1::SubmitJobRequest request;
-  request.mutable_spec()->set_display_name(std::string(11 << 20, 'x'));
+  request.mutable_spec()->set_display_name(std::string(27 << 20, 'x'));
   v1::SubmitJobResponse response;
   const grpc::Status giant =
       jobs_->SubmitJob(With(tokens_[ROLE_SUBMITTER]).get(), request, &response);

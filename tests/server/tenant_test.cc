@@ -152,7 +152,11 @@ TEST_F(TenantTest, WhoNamesADigestDoesNotGetTheBlob) {
 }
 
 TEST_F(TenantTest, WorkersReadTheInputsOfTheirOwnJob) {
-  const std::string content = "weights";
+  // All files of the model have the same bytes, so that they are a configuration.
+  const std::string content = R"json({"architectures": ["LlamaForCausalLM"], "hidden_size": 8,
+      "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+      "num_key_value_heads": 2, "vocab_size": 32, "max_position_embeddings": 4096,
+      "rms_norm_eps": 1e-5, "tie_word_embeddings": true, "model_type": "llama"})json";
   const std::string digest = Sha256Hex(content);
   ASSERT_TRUE(Upload(As("acme"), StartOf(content), content).ok());
   SubmitAs(As("acme"), SpecWithModel(content));

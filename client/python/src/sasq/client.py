@@ -37,6 +37,11 @@ class SpecFields(TypedDict, total=False):
     seed: int
     kind: str
     gates: Mapping[str, Any]
+    priority: int
+    retry: Mapping[str, Any]
+    attempt_timeout: str
+    min_worker_memory_bytes: int
+    no_cache: bool
 
 
 class Client:
