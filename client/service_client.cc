@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/text.h"
+#include "common/answer_headers.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -85,10 +86,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeServiceChannel(const std::str
 
 struct ServiceClient::Impl {
   explicit Impl(std::shared_ptr<grpc::Channel> made)
-      : channel(std::move(made)),
-        quantization(channel),
-        artifacts(channel),
-        health(channel) {}
+      : channel(std::move(made)), quantization(channel), artifacts(channel), health(channel) {}
 
   std::shared_ptr<grpc::Channel> channel;
   v1::QuantizationService::Stub quantization;
@@ -137,6 +135,13 @@ absl::Status Drain(const ServiceClient& client, Call& call, grpc::ClientReader<R
     }
   }
   return FromCall(reader.Finish(), client.endpoint(), *client.interrupt());
+}
+
+// Of the answer; empty if it is not there.
+std::string HeaderOf(const grpc::ClientContext& context, const char* name) {
+  const auto& headers = context.GetServerInitialMetadata();
+  const auto found = headers.find(name);
+  return found == headers.end() ? "" : std::string(found->second.data(), found->second.size());
 }
 
 }  // namespace
@@ -217,6 +222,23 @@ absl::StatusOr<bool> ServiceClient::IsServing(const std::string& service) {
                         Ask(*this, options_.call_timeout, impl_->health,
                             &grpc::health::v1::Health::Stub::Check, request));
   return response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+}
+
+absl::StatusOr<Greeting> ServiceClient::Greet() {
+  Call call(interrupt_, absl::Now() + options_.call_timeout);
+  grpc::health::v1::HealthCheckResponse response;
+  SASQ_RETURN_IF_ERROR(FromCall(
+      impl_->health.Check(call.context(), grpc::health::v1::HealthCheckRequest(), &response),
+      options_.endpoint, *interrupt_));
+  Greeting greeting;
+  greeting.is_serving = response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+  greeting.version = HeaderOf(*call.context(), kVersionHeader);
+  std::string unused;
+  if (!absl::ParseTime(kDateHeaderFormat, HeaderOf(*call.context(), kDateHeader), &greeting.time,
+                       &unused)) {
+    greeting.time = absl::InfinitePast();
+  }
+  return greeting;
 }
 
 absl::StatusOr<v1::FindMissingBlobsResponse> ServiceClient::FindMissingBlobs(

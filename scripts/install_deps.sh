@@ -16,7 +16,9 @@ readonly BUILD_PACKAGES=(
   libssl-dev libtinyxml2-dev libutf8proc-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
 )
-readonly TEST_PACKAGES=(chromium clang clang-format clang-tidy openssl shellcheck)
+readonly TEST_PACKAGES=(
+  chromium clang clang-format clang-tidy fish groff-base openssl shellcheck tmux zsh
+)
 
 tests=0
 cuda=0
