@@ -126,10 +126,7 @@ KeyValues DescribeSpec(const v1::JobSpec& spec) {
 }
 
 Table RecipeTable(const v1::JobSpec& spec) {
-  Table table({{"row"},
-               {"method"},
-               {"first token"},
-               {"options", Table::Align::kLeft, /*may_shrink=*/true}});
+  Table table({{"row"}, {"method"}, {"first token"}, {"options"}});
   const auto add = [&table](const v1::Recipe& recipe, TextColor color) {
     const std::string method = MethodText(recipe);
     table.AddRow({{recipe.name().empty() ? method : recipe.name(), color},
