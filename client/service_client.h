@@ -35,8 +35,9 @@ struct Greeting {
 class ServiceClient {
  public:
   struct Options {
-    std::string endpoint;                    // host:port, or any gRPC target
-    std::shared_ptr<grpc::Channel> channel;  // of MakeServiceChannel; null: no TLS and no token
+    std::string endpoint;  // host:port, or any gRPC target
+    std::shared_ptr<grpc::Channel> channel =
+        nullptr;  // of MakeServiceChannel; null: no TLS and no token
     absl::Duration call_timeout = absl::Seconds(30);  // of a call that is not a stream
   };
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "common/address.h"
 #include "common/metrics.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 
 namespace sasq {
@@ -82,6 +83,21 @@ bool InitializeCurl() {
   return initialized;
 }
 
+// The body goes as curl's POST fields whatever the method is: what is sent needs no callbacks.
+void SetMethod(CURL* easy, const HttpRequest& request) {
+  if (request.method == "GET") return;
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    return;
+  }
+  if (request.method != "DELETE") {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.empty() ? "" : request.body.data());
+  }
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
 void SetTransport(CURL* easy, const HttpRequest& request, const HttpLimits& limits) {
   // What is fetched over TLS never goes on without.
   const bool is_https = absl::StartsWithIgnoreCase(request.url, "https:");
@@ -129,7 +145,8 @@ void SetCallbacks(CURL* easy, Transfer& transfer) {
 absl::Status TransferError(CURLcode code, const char* detail, const HttpRequest& request) {
   const absl::string_view url = absl::string_view(request.url).substr(0, request.url.find('?'));
   const std::string message =
-      absl::StrCat("cannot get ", url, ": ", detail[0] != '\0' ? detail : curl_easy_strerror(code));
+      absl::StrCat("cannot ", absl::AsciiStrToLower(request.method), " ", url, ": ",
+                   detail[0] != '\0' ? detail : curl_easy_strerror(code));
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
     return absl::InvalidArgumentError(message);
   }
@@ -138,15 +155,21 @@ absl::Status TransferError(CURLcode code, const char* detail, const HttpRequest&
 
 }  // namespace
 
-absl::StatusOr<HttpResponse> HttpGet(
+absl::StatusOr<HttpResponse> HttpCall(
     const HttpRequest& request, const HttpLimits& limits, const std::stop_token& stop,
     absl::FunctionRef<absl::Status(const HttpResponse&, absl::string_view)> take) {
   SASQ_CHECK(InitializeCurl());
   const std::unique_ptr<CURL, EasyDeleter> easy(curl_easy_init());
   SASQ_CHECK(easy != nullptr);
   std::vector<std::string> headers = request.headers;
-  if (request.signing.has_value() && !request.signing->session_token.empty()) {
-    headers.push_back("x-amz-security-token: " + request.signing->session_token);
+  if (request.method == "PUT" || request.method == "POST") {
+    headers.push_back("Content-Type: application/octet-stream");
+  }
+  if (request.signing.has_value()) {
+    headers.push_back("x-amz-content-sha256: " + Sha256Hex(request.body));  // S3 insists on it
+    if (!request.signing->session_token.empty()) {
+      headers.push_back("x-amz-security-token: " + request.signing->session_token);
+    }
   }
   std::unique_ptr<curl_slist, ListDeleter> list;
   for (const std::string& header : headers) {
@@ -154,6 +177,7 @@ absl::StatusOr<HttpResponse> HttpGet(
   }
   char detail[CURL_ERROR_SIZE] = {};
   Transfer transfer{stop, take, easy.get(), {}, {}, {}};
+  SetMethod(easy.get(), request);
   SetTransport(easy.get(), request, limits);
   SetCredentials(easy.get(), request);
   SetCallbacks(easy.get(), transfer);

@@ -1,4 +1,4 @@
-// HTTP, by libcurl: GET of one URL, once. Retries are the caller's.
+// HTTP, by libcurl: one request, once. Retries are the caller's.
 #ifndef SASQ_COMMON_HTTP_H_
 #define SASQ_COMMON_HTTP_H_
 
@@ -24,7 +24,9 @@ struct AwsSigning {
 };
 
 struct HttpRequest {
+  std::string method = "GET";        // GET, HEAD, PUT, POST or DELETE
   std::string url;                   // http or https
+  absl::string_view body;            // of PUT and POST; outlives the call
   std::vector<std::string> headers;  // `Name: value`
   std::string bearer_token;          // empty: none. Never sent to another host, port or scheme
   std::optional<AwsSigning> signing;
@@ -44,12 +46,13 @@ struct HttpLimits {
   bool only_public_addresses = false;
 };
 
-// Gets what `request` names, whatever the status is: `take` gets the body piece by piece, with the
-// status and headers. UNAVAILABLE if there is no whole answer (no connection, a reset, a stall, a
-// body shorter than its Content-Length), CANCELLED within a second of a stop, INVALID_ARGUMENT for
-// a malformed URL, PERMISSION_DENIED for an address that is not allowed, and any status of `take`,
-// which ends the transfer. Messages name the URL without its query, and no secret. Thread-safe.
-absl::StatusOr<HttpResponse> HttpGet(
+// Does what `request` says, whatever the status is: `take` gets the answer's body piece by piece,
+// with the status and headers. UNAVAILABLE if there is no whole answer (no connection, a reset, a
+// stall, a body shorter than its Content-Length), CANCELLED within a second of a stop,
+// INVALID_ARGUMENT for a malformed URL, PERMISSION_DENIED for an address that is not allowed, and
+// any status of `take`, which ends the transfer. Messages name the URL without its query, and no
+// secret. Thread-safe.
+absl::StatusOr<HttpResponse> HttpCall(
     const HttpRequest& request, const HttpLimits& limits, const std::stop_token& stop,
     absl::FunctionRef<absl::Status(const HttpResponse&, absl::string_view)> take);
 

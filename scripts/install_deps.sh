@@ -12,12 +12,14 @@
 readonly BUILD_PACKAGES=(
   ca-certificates ccache cmake curl g++ git mold ninja-build pkg-config python3 python3-venv unzip
   libabsl-dev libbenchmark-dev libcli11-dev libcpp-httplib-dev libcurl4-openssl-dev libgmock-dev
-  libgrpc++-dev libgtest-dev libpcre2-dev libprotobuf-dev libsodium-dev libspdlog-dev libsqlite3-dev
-  libssl-dev libtinyxml2-dev libutf8proc-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev
+  libgrpc++-dev libgtest-dev libpcre2-dev libpq-dev libprotobuf-dev libsodium-dev libspdlog-dev
+  libsqlite3-dev libssl-dev libtinyxml2-dev libutf8proc-dev libyaml-cpp-dev nlohmann-json3-dev
+  prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
 )
 readonly TEST_PACKAGES=(
-  chromium clang clang-format clang-tidy fish groff-base openssl shellcheck tmux zsh
+  chromium clang clang-format clang-tidy fish groff-base openssl postgresql shellcheck
+  tmux zsh
 )
 
 tests=0

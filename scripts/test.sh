@@ -2,8 +2,9 @@
 # Installs what is missing, builds everything and runs the tests. The last lines are ctest's summary.
 #
 # usage: test.sh [--long]
-#   --long  also longer fuzzing, the C++ tests under the sanitizers, clang-tidy of the LibTorch sources, and the
-#           perplexities of SmolLM2-135M against an independent implementation's
+#   --long  also longer fuzzing, the C++ tests under the sanitizers, a hundred rounds of kills on each store, 2,000
+#           seeds of the simulation, clang-tidy of the LibTorch sources, and the perplexities of SmolLM2-135M against
+#           an independent implementation's
 # environment: SASQ_WIKITEXT2_DIR  a folder with wiki.test.raw, for the tests that need WikiText-2
 # shellcheck source=scripts/steps.sh
 . "$(dirname "$0")/steps.sh"
@@ -48,8 +49,12 @@ if [ "$long" -eq 1 ]; then
   for preset in asan tsan; do
     build "$preset"
     step "Tests, preset $preset"
-    ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|python|reference)$'
+    ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|chaos|python|reference|deploy)$'
   done
+  step "A hundred rounds of kills on each store"
+  scripts/chaos.sh --rounds 100
+  scripts/chaos.sh --rounds 100 --store postgres --coordinators 2
+  export SASQ_SIMULATION_SEEDS=2000
 fi
 
 step "Tests, preset cuda"

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/clock.h"
 #include "common/log.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
@@ -13,39 +12,38 @@
 #include "server/spec_uploads.h"
 
 namespace sasq {
+namespace {
 
-void BlobKeeper::Pin(const std::string& digest) {
-  MutexLock lock(&mutex_);
-  while (in_removal_.count(digest) > 0) removed_.Wait(&mutex_);
-  ++pin_counts_[digest];
-}
+// A removal takes as long as the deletion of one object.
+constexpr absl::Duration kRemovalPoll = absl::Milliseconds(50);
+constexpr int kMaxRemovalPolls = 200;
 
-void BlobKeeper::Unpin(const std::string& digest) {
-  MutexLock lock(&mutex_);
-  const auto found = pin_counts_.find(digest);
-  if (--found->second == 0) pin_counts_.erase(found);
-}
+}  // namespace
 
-bool BlobKeeper::BeginRemoval(const std::string& digest) {
-  MutexLock lock(&mutex_);
-  if (pin_counts_.count(digest) > 0) return false;  // its holder looks again when it lets go
-  return in_removal_.insert(digest).second;
-}
-
-void BlobKeeper::EndRemoval(const std::string& digest) {
-  MutexLock lock(&mutex_);
-  in_removal_.erase(digest);
-  removed_.SignalAll();
+absl::Status BlobKeeper::WaitForRemovals(absl::FunctionRef<absl::Status()> hold) {
+  for (int poll = 0;; ++poll) {
+    absl::Status status = hold();
+    if (ReasonOf(status) != "BLOB_IN_REMOVAL" || poll == kMaxRemovalPolls) return status;
+    EndLateRemovals();
+    if (poll == 0) continue;
+    MutexLock lock(&mutex_);
+    removed_.WaitFor(&mutex_, kRemovalPoll);
+  }
 }
 
 absl::Status BlobKeeper::Put(const std::vector<const dispatch::v1::ArtifactFile*>& files,
                              Held& held) {
+  std::vector<std::string> digests;
   for (const dispatch::v1::ArtifactFile* file : files) {
     v1::Blob& blob = held.blobs.emplace_back();
     blob.set_file_name(file->file_name());
     blob.set_sha256(Sha256Hex(file->content()));
     blob.set_size_bytes(static_cast<int64_t>(file->content().size()));
-    Pin(blob.sha256());
+    digests.push_back(blob.sha256());
+  }
+  SASQ_RETURN_IF_ERROR(WaitForRemovals(
+      [&] { return jobs_.HoldBlobs(held.holder, digests, options_.clock->Now()); }));
+  for (const dispatch::v1::ArtifactFile* file : files) {
     const Stopwatch stopwatch;
     const absl::Status status = blobs_.Put(file->content()).status();
     metrics_.StoreOperation("put_blob", absl::Seconds(stopwatch.Seconds()), status);
@@ -57,11 +55,11 @@ absl::Status BlobKeeper::Put(const std::vector<const dispatch::v1::ArtifactFile*
 }
 
 void BlobKeeper::Release(const Held& held) {
+  if (held.blobs.empty()) return;
+  const absl::Status released = jobs_.ReleaseBlobs(held.holder);
+  if (!released.ok()) LogWarning("blobs_not_released", {{"error", released}});
   std::vector<std::string> digests;
-  for (const v1::Blob& blob : held.blobs) {
-    Unpin(blob.sha256());
-    digests.push_back(blob.sha256());
-  }
+  for (const v1::Blob& blob : held.blobs) digests.push_back(blob.sha256());
   RemoveUnreferenced(digests);
 }
 
@@ -71,10 +69,15 @@ absl::StatusOr<bool> BlobKeeper::IsFor(const Principal& who, const std::string& 
 }
 
 absl::Status BlobKeeper::HoldUploads(const Principal& who, const v1::JobSpec& spec, Held& held) {
+  std::vector<std::string> digests;
   for (const v1::UploadedFile* file : UploadsOf(spec)) {
     held.blobs.emplace_back().set_sha256(file->sha256());
-    Pin(file->sha256());
-    const std::optional<int64_t> size_bytes = blobs_.SizeOf(file->sha256());
+    digests.push_back(file->sha256());
+  }
+  SASQ_RETURN_IF_ERROR(WaitForRemovals(
+      [&] { return jobs_.HoldBlobs(held.holder, digests, options_.clock->Now()); }));
+  for (const v1::UploadedFile* file : UploadsOf(spec)) {
+    SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(file->sha256()));
     SASQ_ASSIGN_OR_RETURN(const bool is_theirs, IsFor(who, file->sha256()));
     if (!size_bytes.has_value() || !is_theirs) {
       return WithReason(absl::FailedPreconditionError(
@@ -97,17 +100,18 @@ absl::StatusOr<std::vector<v1::MissingBlob>> BlobKeeper::FindMissing(
   std::vector<std::string> present;
   for (const std::string& digest : digests) {
     SASQ_ASSIGN_OR_RETURN(const bool is_theirs, IsFor(who, digest));
-    if (is_theirs && blobs_.SizeOf(digest).has_value()) present.push_back(digest);
+    if (!is_theirs) continue;
+    SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(digest));
+    if (size_bytes.has_value()) present.push_back(digest);
   }
-  SASQ_RETURN_IF_ERROR(jobs_.NoteUploads(who.tenant, present, now));
+  SASQ_RETURN_IF_ERROR(
+      WaitForRemovals([&] { return jobs_.NoteUploads(who.tenant, present, now); }));
   const std::set<std::string> noted(present.begin(), present.end());
   // What is still there now stays: a removal that began before was waited for.
   std::vector<v1::MissingBlob> missing;
   for (const std::string& digest : digests) {
-    Pin(digest);
-    const bool is_there = noted.count(digest) > 0 && blobs_.SizeOf(digest).has_value();
-    Unpin(digest);
-    if (is_there) continue;
+    SASQ_ASSIGN_OR_RETURN(const std::optional<int64_t> size_bytes, blobs_.SizeOf(digest));
+    if (noted.count(digest) > 0 && size_bytes.has_value()) continue;
     v1::MissingBlob& blob = missing.emplace_back();
     blob.set_sha256(digest);
     blob.set_received_bytes(blobs_.UploadedBytes(digest));
@@ -136,35 +140,72 @@ absl::StatusOr<std::unique_ptr<BlobUpload>> BlobKeeper::BeginUpload(const Princi
 
 absl::Status BlobKeeper::FinishUpload(const Principal& who, const std::string& sha256,
                                       BlobUpload& upload, absl::Time now) {
-  Pin(sha256);
-  const Stopwatch stopwatch;
-  absl::Status status = upload.Finish();
-  metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
+  Held held;
+  held.blobs.emplace_back().set_sha256(sha256);
+  absl::Status status = WaitForRemovals(
+      [&] { return jobs_.HoldBlobs(held.holder, {sha256}, options_.clock->Now()); });
+  if (status.ok()) {
+    const Stopwatch stopwatch;
+    status = upload.Finish();
+    metrics_.StoreOperation("finish_upload", absl::Seconds(stopwatch.Seconds()), status);
+  }
   // Only now: whoever sent other bytes than the digest's does not get the blob that has it.
   if (status.ok()) status = jobs_.NoteUploads(who.tenant, {sha256}, now);
   if (status.ok()) metrics_.BlobBytes("upload", static_cast<size_t>(upload.size_bytes()));
-  Unpin(sha256);
+  Release(held);
   metrics_.SetBlobBytes(blobs_.size_bytes());
   return status;
 }
 
 absl::Status BlobKeeper::RemoveExpiredUploads(absl::Time now) {
+  EndLateRemovals();
   const absl::Time oldest = now - options_.upload_retention;
   SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> expired, jobs_.ExpireUploads(oldest));
   RemoveUnreferenced(expired);
+  SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> stale,
+                        jobs_.StaleBlobRemovals(options_.clock->Now()));
+  RemoveUnreferenced(stale);
   return blobs_.RemoveUploads(oldest);
 }
 
 absl::Status BlobKeeper::RemoveIfUnreferenced(const std::string& digest) {
+  // Most calls end here, without a write.
   SASQ_ASSIGN_OR_RETURN(const bool referenced, jobs_.IsBlobReferenced(digest));
-  return referenced ? absl::OkStatus() : blobs_.Delete(digest);
+  if (referenced) return absl::OkStatus();
+  const Removal removal = {digest, NewUid()};
+  const absl::StatusOr<bool> begun =
+      jobs_.BeginBlobRemoval(digest, removal.remover, options_.clock->Now());
+  if (begun.ok() && !*begun) return absl::OkStatus();
+  // After an error it may be marked all the same.
+  absl::Status status = begun.ok() ? blobs_.Delete(digest) : begun.status();
+  status.Update(EndRemoval(removal));
+  return status;
+}
+
+absl::Status BlobKeeper::EndRemoval(const Removal& removal) {
+  absl::Status status = jobs_.EndBlobRemoval(removal.sha256, removal.remover);
+  MutexLock lock(&mutex_);
+  if (!status.ok()) late_.push_back(removal);
+  removed_.SignalAll();
+  return status;
+}
+
+void BlobKeeper::EndLateRemovals() {
+  std::vector<Removal> late;
+  {
+    MutexLock lock(&mutex_);
+    late.swap(late_);
+  }
+  for (const Removal& removal : late) {
+    const absl::Status status = EndRemoval(removal);
+    if (!status.ok())
+      LogWarning("removal_not_ended", {{"sha256", removal.sha256}, {"error", status}});
+  }
 }
 
 void BlobKeeper::RemoveUnreferenced(const std::vector<std::string>& digests) {
   for (const std::string& digest : digests) {
-    if (!BeginRemoval(digest)) continue;
     const absl::Status status = RemoveIfUnreferenced(digest);
-    EndRemoval(digest);
     if (!status.ok()) LogWarning("blob_not_removed", {{"sha256", digest}, {"error", status}});
   }
   metrics_.SetBlobBytes(blobs_.size_bytes());
@@ -172,6 +213,12 @@ void BlobKeeper::RemoveUnreferenced(const std::vector<std::string>& digests) {
 
 absl::Status BlobKeeper::RemoveOrphans() {
   SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> digests, blobs_.List());
+  SASQ_ASSIGN_OR_RETURN(const JobStats stats, jobs_.Stats());
+  if (stats.count_by_state.empty() && !digests.empty()) {
+    LogWarning("blobs_kept", {{"blobs", digests.size()},
+                              {"why", "the job store knows no job: is it the one of these blobs?"}});
+    return absl::OkStatus();
+  }
   RemoveUnreferenced(digests);
   return absl::OkStatus();
 }

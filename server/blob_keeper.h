@@ -1,19 +1,21 @@
-// Keeps blobs and references to them in step: a blob that is being published or uploaded is never
-// removed, and one that nothing refers to does not stay.
+// Keeps blobs and references to them in step, also where several coordinators share both stores: a
+// blob that is being published or uploaded is never removed, and one that nothing refers to does
+// not stay. The job store says who refers to a blob, and marks one that is being removed.
 #ifndef SASQ_SERVER_BLOB_KEEPER_H_
 #define SASQ_SERVER_BLOB_KEEPER_H_
 
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/clock.h"
 #include "common/mutex.h"
+#include "common/uid.h"
 #include "sasq/dispatch/v1/dispatch_service.pb.h"
 #include "sasq/v1/artifact_service.pb.h"
 #include "server/access/principal.h"
@@ -31,6 +33,7 @@ class BlobKeeper {
     absl::Duration upload_retention = absl::Hours(24);
     // Uploads are refused that would make all blobs together larger.
     int64_t max_blob_bytes = int64_t{200} << 30;
+    const Clock* clock = Clock::Real();
   };
 
   BlobKeeper(BlobStore& blobs, JobStore& jobs, ServerMetrics& metrics)
@@ -40,9 +43,10 @@ class BlobKeeper {
     metrics_.SetBlobLimit(options_.max_blob_bytes);
   }
 
-  // Blobs that stay until Release, referenced or not.
+  // Blobs that stay until Release, referenced or not; for upload_retention if this process dies.
   struct Held {
     std::vector<v1::Blob> blobs;
+    std::string holder = NewUid();  // of JobStore::HoldBlobs
   };
 
   // Stores the files, and holds them while their artifact is published. Call Release afterwards,
@@ -69,14 +73,16 @@ class BlobKeeper {
   // All bytes are there: makes it a blob that stays for upload_retention.
   absl::Status FinishUpload(const Principal& who, const std::string& sha256, BlobUpload& upload,
                             absl::Time now);
-  // Removes uploads whose time is over.
+  // Removes uploads whose time is over, and finishes removals that another process began and did
+  // not end.
   absl::Status RemoveExpiredUploads(absl::Time now);
 
   // Removes those of the blobs that nothing refers to. What cannot be removed is logged and
-  // goes at the next start.
+  // goes later.
   void RemoveUnreferenced(const std::vector<std::string>& digests) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Removes every blob that nothing refers to: what a crash left.
+  // Removes every blob that nothing refers to: what a crash left. None where the job store knows no
+  // job at all: a new database on blobs of an old one must not cost them.
   absl::Status RemoveOrphans();
 
   absl::StatusOr<std::unique_ptr<const BlobReader>> Open(absl::string_view sha256);
@@ -85,12 +91,18 @@ class BlobKeeper {
  private:
   // Whether a blob, if it is there, is there for the caller.
   absl::StatusOr<bool> IsFor(const Principal& who, const std::string& digest);
-  // Waits while the blob is being removed.
-  void Pin(const std::string& digest) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Unpin(const std::string& digest) ABSL_LOCKS_EXCLUDED(mutex_);
-  bool BeginRemoval(const std::string& digest) ABSL_LOCKS_EXCLUDED(mutex_);
-  void EndRemoval(const std::string& digest) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status RemoveIfUnreferenced(const std::string& digest);
+  struct Removal {
+    std::string sha256;
+    std::string remover;
+  };
+
+  // Calls `hold`, again while a blob that it wants is being removed. UNAVAILABLE (BLOB_IN_REMOVAL)
+  // if that takes long.
+  absl::Status WaitForRemovals(absl::FunctionRef<absl::Status()> hold) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status RemoveIfUnreferenced(const std::string& digest) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Tells the job store that a removal is over; if it does not hear, again later.
+  absl::Status EndRemoval(const Removal& removal) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndLateRemovals() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Options options_;
   BlobStore& blobs_;
@@ -98,9 +110,9 @@ class BlobKeeper {
   ServerMetrics& metrics_;
 
   Mutex mutex_;
-  CondVar removed_;
-  std::map<std::string, int> pin_counts_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> in_removal_ ABSL_GUARDED_BY(mutex_);
+  CondVar removed_;  // by this process
+  // Over, or not begun, for all that this process does; marks may be left of them.
+  std::vector<Removal> late_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sasq

@@ -54,9 +54,9 @@ class BlobStore {
   virtual absl::StatusOr<std::unique_ptr<const BlobReader>> Open(absl::string_view sha256) = 0;
 
   // Length of a blob, damaged or not; nullopt if there is none.
-  virtual std::optional<int64_t> SizeOf(absl::string_view sha256) = 0;
+  virtual absl::StatusOr<std::optional<int64_t>> SizeOf(absl::string_view sha256) = 0;
 
-  // Bytes of a blob that uploads have left so far.
+  // Bytes of a blob that uploads through this process have left so far.
   virtual int64_t UploadedBytes(absl::string_view sha256) = 0;
 
   // Begins to upload a blob, or goes on with it. UNAVAILABLE (UPLOAD_IN_PROGRESS) if another writer
@@ -67,7 +67,8 @@ class BlobStore {
   // Removes what uploads left and nobody has gone on with since `time`.
   virtual absl::Status RemoveUploads(absl::Time time) = 0;
 
-  // Deletes a blob; OK if there is none. Those who have it open read on.
+  // Deletes a blob, or gives up within five minutes (JobStore::kBlobRemovalTimeout is longer); OK
+  // if there is none. Those who have it open read on.
   virtual absl::Status Delete(absl::string_view sha256) = 0;
 
   // Every key.

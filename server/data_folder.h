@@ -1,4 +1,4 @@
-// The folder that holds everything a coordinator keeps, owned by one process at a time.
+// The folder that holds everything a coordinator keeps here, owned by one process at a time.
 #ifndef SASQ_SERVER_DATA_FOLDER_H_
 #define SASQ_SERVER_DATA_FOLDER_H_
 
@@ -20,6 +20,8 @@ class DataFolder {
 
   std::string database_path() const { return path_ + "/sasqd.sqlite"; }
   std::string blob_folder() const { return path_ + "/blobs"; }
+  // What may be lost: of a coordinator whose stores are elsewhere.
+  std::string scratch_folder() const { return path_ + "/scratch"; }
 
  private:
   DataFolder(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}

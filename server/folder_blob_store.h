@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "common/mutex.h"
+#include "server/blob_file.h"
 #include "server/blob_store.h"
+#include "server/upload_spool.h"
 
 namespace sasq {
 
@@ -27,33 +29,31 @@ class FolderBlobStore final : public BlobStore {
   // each check of a model's weights reads gigabytes.
   absl::StatusOr<std::unique_ptr<const BlobReader>> Open(absl::string_view sha256) override
       ABSL_LOCKS_EXCLUDED(mutex_);
-  std::optional<int64_t> SizeOf(absl::string_view sha256) override;
-  int64_t UploadedBytes(absl::string_view sha256) override;
+  absl::StatusOr<std::optional<int64_t>> SizeOf(absl::string_view sha256) override;
+  int64_t UploadedBytes(absl::string_view sha256) override {
+    return uploads_->UploadedBytes(sha256);
+  }
   absl::StatusOr<std::unique_ptr<BlobUpload>> BeginUpload(absl::string_view sha256,
-                                                          int64_t size_bytes) override;
-  absl::Status RemoveUploads(absl::Time time) override;
+                                                          int64_t size_bytes) override {
+    return uploads_->BeginUpload(sha256, size_bytes);
+  }
+  absl::Status RemoveUploads(absl::Time time) override { return uploads_->RemoveUploads(time); }
   absl::Status Delete(absl::string_view sha256) override;
   absl::StatusOr<std::vector<std::string>> List() override;
-  int64_t size_bytes() const override { return size_bytes_.load(); }
+  int64_t size_bytes() const override { return size_bytes_.load() + uploads_->size_bytes(); }
 
  private:
-  class Upload;
-  // What tells that a file is the one that was checked.
-  struct FileStamp {
-    int64_t modified_nanos = 0;
-    uint64_t inode = 0;
-    bool operator==(const FileStamp&) const = default;
-  };
-
   explicit FolderBlobStore(std::string folder) : folder_(std::move(folder)) {}
   std::string PathOf(absl::string_view sha256) const;
-  std::string UploadPathOf(absl::string_view sha256) const;
+  absl::Status Publish(const std::string& sha256, PartFile& part);
 
   const std::string folder_;
+  std::unique_ptr<UploadSpool> uploads_;  // set by Create
   std::atomic<int64_t> size_bytes_{0};
 
   Mutex mutex_;
-  std::map<std::string, FileStamp> checked_ ABSL_GUARDED_BY(mutex_);  // large blobs, by key
+  // Large blobs, by key.
+  std::map<std::string, FileBlobReader::Stamp> checked_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sasq

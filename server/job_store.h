@@ -17,6 +17,7 @@
 #include "sasq/v1/artifact_service.pb.h"
 #include "sasq/v1/job.pb.h"
 #include "server/job_record.h"
+#include "server/shared_worker.h"
 
 namespace sasq {
 
@@ -50,7 +51,7 @@ struct LogChunk {
 // The store at a glance.
 struct JobStats {
   std::map<v1::JobState, int64_t> count_by_state;
-  std::map<uint32_t, int64_t> queued_by_device_kinds;  // JobRecord::device_kinds
+  std::map<uint32_t, int64_t> queued_by_device_kinds;     // JobRecord::device_kinds
   absl::Time oldest_queue_time = absl::InfiniteFuture();  // infinite: nothing is queued
 };
 
@@ -118,21 +119,44 @@ class JobStore {
       absl::string_view id, absl::FunctionRef<absl::Status(const JobRecord&)> check) = 0;
 
   // Notes that a tenant has uploaded blobs, or asked for its own, at `time`: they count as referred
-  // to, and as the tenant's, until ExpireUploads forgets that.
+  // to, and as the tenant's, until ExpireUploads forgets that. UNAVAILABLE (BLOB_IN_REMOVAL), and
+  // nothing is noted, while one of them is being removed.
   virtual absl::Status NoteUploads(absl::string_view tenant,
                                    const std::vector<std::string>& digests, absl::Time time) = 0;
 
-  // Forgets the uploads that were noted last before `time`, and returns their digests, some of them
-  // more than once.
+  // Lets blobs count as referred to that `holder`, a NewUid, is about to put or to refer to: until
+  // ReleaseBlobs, or until ExpireUploads where the holder died. Errors as of NoteUploads.
+  virtual absl::Status HoldBlobs(const std::string& holder, const std::vector<std::string>& digests,
+                                 absl::Time time) = 0;
+  virtual absl::Status ReleaseBlobs(const std::string& holder) = 0;
+
+  // Forgets uploads and holds that were noted last before `time`, and returns their digests, some
+  // of them more than once.
   virtual absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) = 0;
 
-  // Whether an artifact, the spec of a job (an `upload:` source) or a noted upload refers to the
-  // blob.
+  // Whether an artifact, the spec of a job (an `upload:` source), a noted upload or a holder refers
+  // to the blob.
   virtual absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) = 0;
 
   // Whether one of the tenant does: an artifact or the spec of a job of the tenant, or an upload
   // that was noted for it.
   virtual absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) = 0;
+
+  // A removal that takes longer has died, and another caller takes it over.
+  static constexpr absl::Duration kBlobRemovalTimeout = absl::Minutes(10);
+
+  // True: nothing refers to the blob, and nothing will until EndBlobRemoval, so that the caller can
+  // delete it. False: something does, or another caller removes it. `remover`: a NewUid.
+  virtual absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256,
+                                                const std::string& remover, absl::Time now) = 0;
+  virtual absl::Status EndBlobRemoval(const std::string& sha256, const std::string& remover) = 0;
+  // Blobs whose removal has died.
+  virtual absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) = 0;
+
+  // Tells the other coordinators on this store of workers, and returns theirs; forgets those that
+  // were not heard of since `oldest`. Empty where a store has one coordinator.
+  virtual absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(
+      const std::vector<SharedWorker>& changed, absl::Time oldest) = 0;
 
   virtual absl::StatusOr<JobStats> Stats() = 0;
 };

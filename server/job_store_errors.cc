@@ -5,12 +5,6 @@
 
 namespace sasq {
 
-absl::Status JobNotFound(absl::string_view id) {
-  return WithReason(absl::NotFoundError(absl::StrCat("there is no job `jobs/", id,
-                                                     "`; ListJobs shows those there are")),
-                    "JOB_NOT_FOUND");
-}
-
 absl::Status RequestIdReused(const JobRecord& stored) {
   return WithReason(absl::AlreadyExistsError(absl::StrCat(
                         "request_id \"", stored.request_id, "\" was used for ", stored.job.name(),
@@ -27,5 +21,24 @@ absl::Status TenantQueueFull(absl::string_view tenant, int64_t max_queued) {
                              "--max_queued_per_tenant")},
       "TENANT_QUEUE_FULL");
 }
+
+absl::Status BlobInRemoval(absl::string_view sha256) {
+  return WithReason(
+      absl::UnavailableError(absl::StrCat("blob ", sha256, " is being removed; try again")),
+      "BLOB_IN_REMOVAL");
+}
+
+absl::Status StoredDataDamaged(absl::string_view what) {
+  return WithReason(
+      absl::DataLossError(
+          absl::StrCat("the stored ", what, " cannot be read; restore the database from a backup")),
+      "STORE_DAMAGED");
+}
+
+std::string RequestKey(const JobRecord& record) {
+  return absl::StrCat(record.job.tenant(), "\n", record.request_id);
+}
+
+std::string RequestIdOfKey(const std::string& key) { return key.substr(key.find('\n') + 1); }
 
 }  // namespace sasq

@@ -323,8 +323,20 @@ absl::Status LeaseManager::ExpireLeases(absl::Time now) {
   return absl::OkStatus();
 }
 
+absl::Status LeaseManager::ShareWorkers(absl::Time now) {
+  const absl::StatusOr<std::vector<SharedWorker>> others =
+      parts_.jobs.ShareWorkers(parts_.workers.TakeChanges(now), parts_.workers.OldestKept(now));
+  if (!others.ok()) {
+    parts_.workers.ShareAgain();
+    return others.status();
+  }
+  parts_.workers.SetOthers(*others);
+  return absl::OkStatus();
+}
+
 absl::Status LeaseManager::Tick(absl::Time now) {
   parts_.workers.ForgetLost(now);
+  SASQ_RETURN_IF_ERROR(ShareWorkers(now));
   const std::vector<v1::Worker> workers = parts_.workers.List(now);
   parts_.metrics.SetWorkers(workers, now);
   parts_.metrics.SetBlobBytes(parts_.blobs.size_bytes());

@@ -60,6 +60,8 @@ class LeaseManager {
   absl::StatusOr<std::optional<EarlierResult>> FindSameJob(
       const dispatch::v1::HeartbeatRequest& request, absl::string_view id);
   absl::Status ExpireLeases(absl::Time now);
+  // Tells other coordinators of workers, and hears of theirs.
+  absl::Status ShareWorkers(absl::Time now);
   dispatch::v1::Task TaskOf(const LeasedJob& leased) const;
   // Writes the end of an attempt if `token` is still its lease's. ABORTED (LEASE_LOST) otherwise;
   // OK without a change if `token` has ended its attempt already.

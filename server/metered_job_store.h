@@ -70,8 +70,30 @@ class MeteredJobStore final : public JobStore {
   absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) override {
     return Meter("expire_uploads", [&] { return inner_.ExpireUploads(time); });
   }
+  absl::Status HoldBlobs(const std::string& holder, const std::vector<std::string>& digests,
+                         absl::Time time) override {
+    return Meter("hold_blobs", [&] { return inner_.HoldBlobs(holder, digests, time); });
+  }
+  absl::Status ReleaseBlobs(const std::string& holder) override {
+    return Meter("release_blobs", [&] { return inner_.ReleaseBlobs(holder); });
+  }
   absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override {
     return Meter("is_blob_referenced", [&] { return inner_.IsBlobReferenced(sha256); });
+  }
+  absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, const std::string& remover,
+                                        absl::Time now) override {
+    return Meter("begin_blob_removal",
+                 [&] { return inner_.BeginBlobRemoval(sha256, remover, now); });
+  }
+  absl::Status EndBlobRemoval(const std::string& sha256, const std::string& remover) override {
+    return Meter("end_blob_removal", [&] { return inner_.EndBlobRemoval(sha256, remover); });
+  }
+  absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) override {
+    return Meter("stale_blob_removals", [&] { return inner_.StaleBlobRemovals(now); });
+  }
+  absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(const std::vector<SharedWorker>& changed,
+                                                         absl::Time oldest) override {
+    return Meter("share_workers", [&] { return inner_.ShareWorkers(changed, oldest); });
   }
   absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) override {
     return Meter("is_blob_of", [&] { return inner_.IsBlobOf(tenant, sha256); });

@@ -9,12 +9,15 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/environment.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/signals.h"
+#include "server/postgres.h"
 #include "server/server.h"
 #include "server/token_command.h"
 
@@ -24,6 +27,7 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kUnavailable = 5;
+constexpr int64_t kMaxUrlBytes = 64 << 10;
 
 struct Flags {
   sasq::Server::Options server;
@@ -35,6 +39,8 @@ struct Flags {
   std::vector<std::string> allowed_roots;
   std::string log_level = "info";
   std::string port_file;
+  std::string job_store;
+  std::string job_store_file;
   std::string max_connection_idle = "10m";
   std::string max_connection_age = "inf";
   sasq::TokenCommand token;
@@ -75,7 +81,20 @@ void Declare(CLI::App& app, Flags& flags) {
                  "host:port of GET /metrics; empty for none")
       ->capture_default_str();
   app.add_option("--data_dir", flags.server.data_folder,
-                 "folder of the job database and the artifacts; made if missing; required");
+                 "folder of the job database and the artifacts, or, where --job_store and "
+                 "--blob_store are elsewhere, of what may be lost; made if missing; required");
+  app.add_option("--job_store", flags.job_store,
+                 "sqlite (in --data_dir) or postgres://USER@HOST/DATABASE, without a password "
+                 "($SASQ_JOB_STORE, $PGPASSWORD, $PGPASSFILE)");
+  app.add_option("--job_store_file", flags.job_store_file,
+                 "file with the value of --job_store, which may hold a password");
+  app.add_option("--blob_store", flags.server.stores.blobs,
+                 "folder (in --data_dir) or s3://BUCKET/PREFIX")
+      ->capture_default_str();
+  app.add_option("--s3_endpoint", flags.server.stores.s3.endpoint,
+                 "store of --blob_store=s3://... ($AWS_ENDPOINT_URL; credentials as of the AWS "
+                 "programs: $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY, $AWS_SESSION_TOKEN, "
+                 "$AWS_REGION)");
   app.add_option("--lease_duration", flags.lease_duration,
                  "how long a worker may be silent before its job goes to another")
       ->capture_default_str();
@@ -123,6 +142,23 @@ int Fail(int code, absl::string_view message) {
   return code;
 }
 
+// Where jobs are kept, from the file, the flag or the environment. Other users of the machine see
+// the flags of a process, so that they hold no password.
+absl::StatusOr<std::string> JobStoreOf(const Flags& flags) {
+  if (!flags.job_store_file.empty()) {
+    absl::StatusOr<std::string> text = sasq::ReadFile(flags.job_store_file, kMaxUrlBytes);
+    if (!text.ok()) return text.status();
+    return std::string(absl::StripAsciiWhitespace(*text));
+  }
+  if (flags.job_store.empty()) return sasq::EnvironmentOr({"SASQ_JOB_STORE"}, "sqlite");
+  if (sasq::HasPassword(flags.job_store)) {
+    return absl::InvalidArgumentError(
+        "--job_store holds a password, which every user of this machine can see; put it in "
+        "$SASQ_JOB_STORE, $PGPASSWORD, a file named by $PGPASSFILE, or --job_store_file");
+  }
+  return flags.job_store;
+}
+
 int Run(Flags& flags) {
   if (absl::Status status = sasq::SetLogLevel(flags.log_level); !status.ok()) {
     return Fail(kUsage, absl::StrCat("--log_level: ", status.message()));
@@ -134,6 +170,9 @@ int Run(Flags& flags) {
   } else if (!flags.server.access.tokens.tokens_file.empty()) {
     flags.server.roots = sasq::AllowedRoots::None();
   }
+  absl::StatusOr<std::string> job_store = JobStoreOf(flags);
+  if (!job_store.ok()) return Fail(kUsage, job_store.status().message());
+  flags.server.stores.jobs = *std::move(job_store);
   const DurationFlag durations[] = {
       {"--lease_duration", flags.lease_duration, flags.server.leases.lease_duration},
       {"--heartbeat_interval", flags.heartbeat_interval, flags.server.leases.heartbeat_interval},
@@ -186,6 +225,7 @@ int main(int argc, char** argv) {
     CLI::App app(
         "sasqd: keeps quantization jobs, leases them to workers and serves their results.");
     Flags flags;
+    flags.server.stores.s3 = sasq::S3OptionsOfEnvironment();
     Declare(app, flags);
     sasq::AddTokenCommand(app, flags.token);
     try {

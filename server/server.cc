@@ -23,15 +23,14 @@
 #include "server/coordinator.h"
 #include "server/data_folder.h"
 #include "server/dispatch_service.h"
-#include "server/folder_blob_store.h"
 #include "server/lease_queue.h"
 #include "server/metered_job_store.h"
 #include "server/quantization_service.h"
+#include "server/remote_changes.h"
 #include "server/rpc_headers.h"
 #include "server/rpc_metrics.h"
 #include "server/server_credentials.h"
 #include "server/server_metrics.h"
-#include "server/sqlite_job_store.h"
 #include "server/watch_hub.h"
 #include "server/worker_registry.h"
 
@@ -124,13 +123,14 @@ class Server::Impl {
 
   absl::Status Start() {
     SASQ_ASSIGN_OR_RETURN(data_folder_, DataFolder::Open(options_.data_folder));
-    SASQ_ASSIGN_OR_RETURN(store_,
-                          SqliteJobStore::Create({.path = data_folder_->database_path(),
-                                                  .reader_count = options_.executor.thread_count,
-                                                  .busy_timeout = options_.store_busy_timeout}));
-    SASQ_ASSIGN_OR_RETURN(blobs_, FolderBlobStore::Create(data_folder_->blob_folder()));
-    jobs_ = std::make_unique<MeteredJobStore>(*store_, metrics_);
-    keeper_ = std::make_unique<BlobKeeper>(*blobs_, *jobs_, metrics_, options_.blobs);
+    StoreOptions store_options = options_.stores;
+    store_options.thread_count = options_.executor.thread_count;
+    store_options.clock = options_.clock;
+    SASQ_ASSIGN_OR_RETURN(stores_, OpenStores(store_options, *data_folder_));
+    jobs_ = std::make_unique<MeteredJobStore>(*stores_.jobs, metrics_);
+    BlobKeeper::Options keeper_options = options_.blobs;
+    keeper_options.clock = options_.clock;
+    keeper_ = std::make_unique<BlobKeeper>(*stores_.blobs, *jobs_, metrics_, keeper_options);
     SASQ_RETURN_IF_ERROR(keeper_->RemoveOrphans());
     executor_ = std::make_unique<Executor>(options_.executor);
     CoordinatorLimits limits = options_.limits;
@@ -140,6 +140,10 @@ class Server::Impl {
     coordinator_ = std::make_unique<Coordinator>(parts);
     leases_ = std::make_unique<LeaseManager>(parts, options_.leases);
     queue_ = std::make_unique<LeaseQueue>(*leases_, parts, *executor_);
+    if (stores_.shared_jobs != nullptr) {
+      remote_changes_ = std::make_unique<RemoteChanges>(parts, hub_, *executor_);
+      stores_.shared_jobs->Listen(*remote_changes_);
+    }
     SASQ_ASSIGN_OR_RETURN(gate_, AccessGate::Create(options_.access, *executor_));
     const RpcParts rpc = {*gate_, *executor_};
     quantization_service_ =
@@ -164,6 +168,7 @@ class Server::Impl {
       stop_.SignalAll();
     }
     if (ticker_.joinable()) ticker_.join();
+    if (stores_.shared_jobs != nullptr) stores_.shared_jobs->StopListening();
     if (grpc_ != nullptr) {
       if (grpc_->GetHealthCheckService() != nullptr) grpc_->GetHealthCheckService()->Shutdown();
       queue_->Shutdown();
@@ -220,6 +225,7 @@ class Server::Impl {
       const absl::Time now = Clock::Real()->Now();
       if (now < next_lease_tick || lease_tick_runs_.load()) continue;
       next_lease_tick = now + kLeaseTick;
+      if (remote_changes_ != nullptr) remote_changes_->Tick();
       lease_tick_runs_.store(true);
       const bool accepted = executor_->TrySubmit([this] {
         const absl::Status status = leases_->Tick(options_.clock->Now());
@@ -261,8 +267,7 @@ class Server::Impl {
   ServerMetrics metrics_;
   WorkerRegistry workers_;
   std::unique_ptr<DataFolder> data_folder_;
-  std::unique_ptr<SqliteJobStore> store_;
-  std::unique_ptr<FolderBlobStore> blobs_;
+  Stores stores_;
   std::unique_ptr<MeteredJobStore> jobs_;
   std::unique_ptr<BlobKeeper> keeper_;
   WatchHub hub_;
@@ -270,6 +275,7 @@ class Server::Impl {
   std::unique_ptr<Coordinator> coordinator_;
   std::unique_ptr<LeaseManager> leases_;
   std::unique_ptr<LeaseQueue> queue_;
+  std::unique_ptr<RemoteChanges> remote_changes_;  // null where the stores are this server's alone
   std::unique_ptr<AccessGate> gate_;
   std::unique_ptr<QuantizationServiceImpl> quantization_service_;
   std::unique_ptr<ArtifactServiceImpl> artifact_service_;
@@ -296,6 +302,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
   LogInfo("serving", {{"grpc_port", impl->port()},
                       {"metrics_port", impl->metrics_port()},
                       {"data_dir", options.data_folder},
+                      {"job_store", options.stores.jobs == "sqlite" ? "sqlite" : "postgres"},
+                      {"blob_store", options.stores.blobs},
                       {"version", Version()}});
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

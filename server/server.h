@@ -16,6 +16,7 @@
 #include "server/connection_limits.h"
 #include "server/coordinator_parts.h"
 #include "server/lease_manager.h"
+#include "server/stores.h"
 
 namespace sasq {
 
@@ -26,6 +27,7 @@ class Server {
     std::string listen_address = "127.0.0.1:7433";   // of gRPC, host:port; port 0: any
     std::string metrics_address = "127.0.0.1:7434";  // of GET /metrics; empty: none
     std::string data_folder;                         // required
+    StoreOptions stores;                             // thread_count and clock are set from below
     TlsFiles tls;  // certificate: serve with TLS; authorities: of clients, who have to have one
     AccessGate::Options access;
     ConnectionLimits connections;
@@ -37,13 +39,13 @@ class Server {
     LeaseManager::Options leases;
     CoordinatorLimits limits;  // cancel_grace is set to two heartbeats
     Executor::Options executor = {.thread_count = 4, .max_queued = 10'000};  // store operations
-    absl::Duration store_busy_timeout = absl::Seconds(10);  // for locks of other processes
     absl::Duration drain_timeout = absl::Seconds(5);  // calls in flight at Shutdown get as long
     const Clock* clock = Clock::Real();
   };
 
   // Listens when it returns. INVALID_ARGUMENT for an option, FAILED_PRECONDITION if another
-  // process has the data folder, UNAVAILABLE if an address cannot be listened on.
+  // process has the data folder, UNAVAILABLE if an address cannot be listened on or a store is
+  // away.
   static absl::StatusOr<std::unique_ptr<Server>> Create(const Options& options);
   // Shuts down.
   ~Server();

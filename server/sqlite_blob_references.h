@@ -1,5 +1,5 @@
-// Which blobs something in the database refers to: artifacts, the specs of jobs, and uploads that
-// wait for their job.
+// Which blobs something in the database refers to: artifacts, the specs of jobs, uploads that wait
+// for their job, and holders; and which are being removed.
 #ifndef SASQ_SERVER_SQLITE_BLOB_REFERENCES_H_
 #define SASQ_SERVER_SQLITE_BLOB_REFERENCES_H_
 
@@ -29,9 +29,23 @@ absl::StatusOr<bool> IsReferencedBy(SqliteConnection& connection, absl::string_v
 
 absl::Status WriteUploads(SqliteConnection& connection, absl::string_view tenant,
                           const std::vector<std::string>& digests, absl::Time time);
-// Their digests, one for each tenant.
+absl::Status WriteHolds(SqliteConnection& connection, const std::string& holder,
+                        const std::vector<std::string>& digests, absl::Time time);
+absl::Status RemoveHolder(SqliteConnection& connection, const std::string& holder);
+// Of uploads and holds: their digests, some of them more than once.
 absl::StatusOr<std::vector<std::string>> RemoveUploadsBefore(SqliteConnection& connection,
                                                              absl::Time time);
+
+// As of JobStore's BeginBlobRemoval, EndBlobRemoval and StaleBlobRemovals.
+absl::StatusOr<bool> MarkRemoval(SqliteConnection& connection, const std::string& sha256,
+                                 const std::string& remover, absl::Time now);
+absl::Status UnmarkRemoval(SqliteConnection& connection, const std::string& sha256,
+                           const std::string& remover);
+absl::StatusOr<std::vector<std::string>> RemovalsBefore(SqliteConnection& connection,
+                                                        absl::Time time);
+
+// What a process that died held or removed; not in a transaction of the caller.
+absl::Status ForgetHoldersAndRemovals(SqliteConnection& connection);
 
 }  // namespace sasq
 

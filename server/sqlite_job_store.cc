@@ -1,207 +1,16 @@
 #include "server/sqlite_job_store.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/rpc_status.h"
 #include "common/status_macros.h"
 #include "server/job_store_errors.h"
 #include "server/not_found.h"
 #include "server/sqlite_blob_references.h"
+#include "server/sqlite_job_rows.h"
 #include "server/sqlite_schema.h"
-#include "server/timestamps.h"
 
 namespace sasq {
-namespace {
-
-// Columns of a JobRecord in the order that ReadRecord expects.
-#define SASQ_JOB_COLUMNS                                                                    \
-  "position, request_key, spec_fingerprint, queue_time, log_size_bytes, log_truncated, "    \
-  "lease_token, lease_instance, lease_confirmed, lease_expire_time, completed_token, job, " \
-  "device_kinds, attempt_expire_time"
-
-// Request ids are unique within a tenant.
-std::string RequestKey(const JobRecord& record) {
-  return absl::StrCat(record.job.tenant(), "\n", record.request_id);
-}
-
-absl::StatusOr<JobRecord> ReadRecord(const SqliteStatement& row) {
-  JobRecord record;
-  record.position = row.Int(0);
-  const std::string request_key = row.Bytes(1);
-  record.request_id = request_key.substr(request_key.find('\n') + 1);
-  record.spec_fingerprint = row.Bytes(2);
-  record.queue_time = row.Time(3);
-  record.log_size_bytes = row.Int(4);
-  record.log_truncated = row.Int(5) != 0;
-  record.lease_token = row.Bytes(6);
-  record.lease_instance = row.Bytes(7);
-  record.lease_confirmed = row.Int(8) != 0;
-  record.lease_expire_time = row.Time(9);
-  record.completed_token = row.Bytes(10);
-  if (!record.job.ParseFromString(row.Bytes(11))) {
-    return WithReason(
-        absl::DataLossError(absl::StrCat("the stored job at position ", record.position,
-                                         " cannot be read; restore the database from a backup")),
-        "STORE_DAMAGED");
-  }
-  record.device_kinds = static_cast<uint32_t>(row.Int(12));
-  record.attempt_expire_time = row.Time(13);
-  return record;
-}
-
-absl::StatusOr<JobRecord> ReadJob(SqliteConnection& connection, absl::string_view id) {
-  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
-                        connection.Prepare("SELECT " SASQ_JOB_COLUMNS " FROM jobs WHERE id = ?"));
-  SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
-  if (!found) return JobNotFoundStatus(id);
-  return ReadRecord(statement);
-}
-
-absl::Status WriteLog(SqliteConnection& connection, absl::string_view id, JobChange& change) {
-  if (change.log.empty()) return absl::OkStatus();
-  SASQ_ASSIGN_OR_RETURN(
-      SqliteStatement statement,
-      connection.Prepare("INSERT INTO job_logs (job_id, start_offset, data) VALUES (?, ?, ?)"));
-  SASQ_RETURN_IF_ERROR(
-      statement.BindText(id).Bind(change.record.log_size_bytes).BindBlob(change.log).Run());
-  change.record.log_size_bytes += static_cast<int64_t>(change.log.size());
-  return absl::OkStatus();
-}
-
-// Statements on a table that holds at most one piece of data for a job.
-struct DataTable {
-  const char* remove;
-  const char* replace;
-  const char* read;
-};
-constexpr DataTable kCheckpoints = {
-    "DELETE FROM job_checkpoints WHERE job_id = ?",
-    "INSERT OR REPLACE INTO job_checkpoints (job_id, data) VALUES (?, ?)",
-    "SELECT data FROM job_checkpoints WHERE job_id = ?"};
-constexpr DataTable kBestScales = {
-    "DELETE FROM job_best_scales WHERE job_id = ?",
-    "INSERT OR REPLACE INTO job_best_scales (job_id, data) VALUES (?, ?)",
-    "SELECT data FROM job_best_scales WHERE job_id = ?"};
-
-absl::Status WriteData(SqliteConnection& connection, const DataTable& table, absl::string_view id,
-                       const std::string& data) {
-  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement,
-                        connection.Prepare(data.empty() ? table.remove : table.replace));
-  statement.BindText(id);
-  if (!data.empty()) statement.BindBlob(data);
-  return statement.Run();
-}
-
-absl::StatusOr<std::string> ReadData(SqliteConnection& connection, const DataTable& table,
-                                     absl::string_view id) {
-  SASQ_ASSIGN_OR_RETURN(SqliteStatement statement, connection.Prepare(table.read));
-  SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
-  return found ? statement.Bytes(0) : std::string();
-}
-
-absl::Status WriteContentKeys(SqliteConnection& connection, absl::string_view id,
-                              const JobChange& change) {
-  for (const std::string& key : change.content_keys) {
-    SASQ_ASSIGN_OR_RETURN(
-        SqliteStatement statement,
-        connection.Prepare(
-            "INSERT OR IGNORE INTO job_content_keys (tenant, key, job_id) VALUES (?, ?, ?)"));
-    SASQ_RETURN_IF_ERROR(
-        statement.BindText(change.record.job.tenant()).BindText(key).BindText(id).Run());
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WriteArtifact(SqliteConnection& connection, absl::string_view id,
-                           const v1::Artifact& artifact) {
-  SASQ_ASSIGN_OR_RETURN(
-      SqliteStatement statement,
-      connection.Prepare("INSERT INTO artifacts (job_id, artifact) VALUES (?, ?)"));
-  SASQ_RETURN_IF_ERROR(statement.BindText(id).BindBlob(artifact.SerializeAsString()).Run());
-  for (const v1::Blob& blob : artifact.blobs()) {
-    SASQ_ASSIGN_OR_RETURN(
-        SqliteStatement reference,
-        connection.Prepare("INSERT OR IGNORE INTO artifact_blobs (job_id, sha256) VALUES (?, ?)"));
-    SASQ_RETURN_IF_ERROR(reference.BindText(id).BindText(blob.sha256()).Run());
-  }
-  return absl::OkStatus();
-}
-
-// Binds the columns that change in a job's life, in the order of the statements below.
-SqliteStatement& BindMutable(const JobRecord& record, SqliteStatement& statement) {
-  statement.Bind(record.job.state())
-      .BindTime(record.queue_time)
-      .Bind(record.log_size_bytes)
-      .Bind(record.log_truncated ? 1 : 0)
-      .BindText(record.lease_token);
-  if (record.job.worker().empty()) {
-    statement.BindNull();
-  } else {
-    statement.BindText(record.job.worker());
-  }
-  return statement.BindText(record.lease_instance)
-      .Bind(record.lease_confirmed ? 1 : 0)
-      .BindTime(record.lease_expire_time)
-      .BindText(record.completed_token)
-      .BindBlob(record.job.SerializeAsString())
-      .Bind(record.device_kinds)
-      .BindTime(record.attempt_expire_time)
-      .Bind(absl::ToUnixMicros(std::max(ReadyTime(record.job), absl::UnixEpoch())))
-      .BindTime(record.job.has_end_time() ? ToTime(record.job.end_time()) : absl::InfiniteFuture());
-}
-
-absl::Status WriteChange(SqliteConnection& connection, JobChange& change) {
-  const std::string id = JobId(change.record.job);
-  SASQ_RETURN_IF_ERROR(WriteLog(connection, id, change));
-  if (change.checkpoint.has_value()) {
-    SASQ_RETURN_IF_ERROR(WriteData(connection, kCheckpoints, id, *change.checkpoint));
-  }
-  if (change.best_scales.has_value()) {
-    SASQ_RETURN_IF_ERROR(WriteData(connection, kBestScales, id, *change.best_scales));
-  }
-  SASQ_RETURN_IF_ERROR(WriteContentKeys(connection, id, change));
-  if (change.artifact.has_value()) {
-    SASQ_RETURN_IF_ERROR(WriteArtifact(connection, id, *change.artifact));
-  }
-  SASQ_ASSIGN_OR_RETURN(
-      SqliteStatement statement,
-      connection.Prepare("UPDATE jobs SET state = ?, queue_time = ?, log_size_bytes = ?, "
-                         "log_truncated = ?, lease_token = ?, lease_worker = ?, "
-                         "lease_instance = ?, lease_confirmed = ?, lease_expire_time = ?, "
-                         "completed_token = ?, job = ?, device_kinds = ?, "
-                         "attempt_expire_time = ?, ready_time = ?, end_time = ? WHERE id = ?"));
-  return BindMutable(change.record, statement).BindText(id).Run();
-}
-
-// The job that was made by an earlier call with the same request id.
-absl::StatusOr<std::optional<JobRecord>> FindRequest(SqliteConnection& connection,
-                                                     const JobRecord& record) {
-  if (record.request_id.empty()) return std::nullopt;
-  SASQ_ASSIGN_OR_RETURN(
-      SqliteStatement statement,
-      connection.Prepare("SELECT " SASQ_JOB_COLUMNS " FROM jobs WHERE request_key = ?"));
-  SASQ_ASSIGN_OR_RETURN(const bool known, statement.BindText(RequestKey(record)).Step());
-  if (!known) return std::nullopt;
-  SASQ_ASSIGN_OR_RETURN(JobRecord stored, ReadRecord(statement));
-  if (stored.spec_fingerprint != record.spec_fingerprint) return RequestIdReused(stored);
-  return stored;
-}
-
-// Reads no more than `max_queued` entries of an index.
-absl::Status CheckQueueLimit(SqliteConnection& connection, absl::string_view tenant,
-                             int64_t max_queued) {
-  if (max_queued <= 0) return absl::OkStatus();
-  SASQ_ASSIGN_OR_RETURN(
-      SqliteStatement statement,
-      connection.Prepare("SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 1 AND tenant = ? "
-                         "LIMIT ?)"));
-  SASQ_RETURN_IF_ERROR(statement.BindText(tenant).Bind(max_queued).Step().status());
-  return statement.Int(0) < max_queued ? absl::OkStatus() : TenantQueueFull(tenant, max_queued);
-}
-
-}  // namespace
 
 void SqliteJobStore::Pool::Add(std::unique_ptr<SqliteConnection> connection) {
   MutexLock lock(&mutex_);
@@ -258,6 +67,7 @@ absl::StatusOr<std::unique_ptr<SqliteJobStore>> SqliteJobStore::Create(const Opt
   SASQ_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> writer,
                         SqliteConnection::Open(options.path, options.busy_timeout));
   SASQ_RETURN_IF_ERROR(MigrateSqliteSchema(*writer));
+  SASQ_RETURN_IF_ERROR(ForgetHoldersAndRemovals(*writer));
   store->writer_ = std::move(writer);
   for (int i = 0; i < options.reader_count; ++i) {
     SASQ_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> reader,
@@ -276,32 +86,8 @@ absl::StatusOr<JobRecord> SqliteJobStore::Insert(const JobChange& added, int64_t
       return absl::OkStatus();
     }
     SASQ_RETURN_IF_ERROR(CheckQueueLimit(connection, record.job.tenant(), max_queued));
-    SASQ_ASSIGN_OR_RETURN(
-        SqliteStatement statement,
-        connection.Prepare(
-            "INSERT INTO jobs (id, request_key, spec_fingerprint, tenant, rank, min_memory_bytes, "
-            "state, queue_time, log_size_bytes, log_truncated, lease_token, lease_worker, "
-            "lease_instance, lease_confirmed, lease_expire_time, completed_token, job, "
-            "device_kinds, attempt_expire_time, ready_time, end_time) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "RETURNING position"));
     JobChange change = added;
-    const std::string id = JobId(record.job);
-    statement.BindText(id);
-    if (record.request_id.empty()) {
-      statement.BindNull();
-    } else {
-      statement.BindText(RequestKey(record));
-    }
-    statement.BindText(record.spec_fingerprint)
-        .BindText(record.job.tenant())
-        .Bind(LeaseRank(record.job))
-        .Bind(record.job.spec().min_worker_memory_bytes());
-    SASQ_RETURN_IF_ERROR(BindMutable(record, statement).Step().status());
-    change.record.position = statement.Int(0);
-    SASQ_RETURN_IF_ERROR(statement.Run());  // to its end
-    SASQ_RETURN_IF_ERROR(WriteChange(connection, change));
-    SASQ_RETURN_IF_ERROR(WriteInputReferences(connection, id, record.job.spec()));
+    SASQ_RETURN_IF_ERROR(InsertJob(connection, change));
     stored = std::move(change.record);
     return absl::OkStatus();
   });
@@ -381,8 +167,7 @@ absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::LeaseNext(const LeaseOf
     SASQ_RETURN_IF_ERROR(change(changed));
     SASQ_RETURN_IF_ERROR(WriteChange(connection, changed));
     LeasedJob result;
-    SASQ_ASSIGN_OR_RETURN(result.checkpoint,
-                          ReadData(connection, kCheckpoints, JobId(changed.record.job)));
+    SASQ_ASSIGN_OR_RETURN(result.checkpoint, ReadCheckpoint(connection, JobId(changed.record.job)));
     result.record = std::move(changed.record);
     leased = std::move(result);
     return absl::OkStatus();
@@ -391,22 +176,21 @@ absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::LeaseNext(const LeaseOf
 
 absl::StatusOr<std::optional<LeasedJob>> SqliteJobStore::FindLease(absl::string_view worker_id,
                                                                    absl::string_view instance_id) {
-  return Read<std::optional<LeasedJob>>(
-      [&](SqliteConnection& connection, std::optional<LeasedJob>& held) -> absl::Status {
-        SASQ_ASSIGN_OR_RETURN(
-            SqliteStatement statement,
-            connection.Prepare("SELECT " SASQ_JOB_COLUMNS
-                               " FROM jobs WHERE lease_worker = ? AND lease_instance = ? LIMIT 1"));
-        SASQ_ASSIGN_OR_RETURN(const bool found,
-                              statement.BindText(worker_id).BindText(instance_id).Step());
-        if (!found) return absl::OkStatus();
-        LeasedJob result;
-        SASQ_ASSIGN_OR_RETURN(result.record, ReadRecord(statement));
-        SASQ_ASSIGN_OR_RETURN(result.checkpoint,
-                              ReadData(connection, kCheckpoints, JobId(result.record.job)));
-        held = std::move(result);
-        return absl::OkStatus();
-      });
+  return Read<std::optional<LeasedJob>>([&](SqliteConnection& connection,
+                                            std::optional<LeasedJob>& held) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare("SELECT " SASQ_JOB_COLUMNS
+                           " FROM jobs WHERE lease_worker = ? AND lease_instance = ? LIMIT 1"));
+    SASQ_ASSIGN_OR_RETURN(const bool found,
+                          statement.BindText(worker_id).BindText(instance_id).Step());
+    if (!found) return absl::OkStatus();
+    LeasedJob result;
+    SASQ_ASSIGN_OR_RETURN(result.record, ReadRecord(statement));
+    SASQ_ASSIGN_OR_RETURN(result.checkpoint, ReadCheckpoint(connection, JobId(result.record.job)));
+    held = std::move(result);
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<std::vector<std::string>> SqliteJobStore::ExpiredLeases(absl::Time now, int limit) {
@@ -458,10 +242,7 @@ absl::StatusOr<v1::Artifact> SqliteJobStore::GetArtifact(absl::string_view id) {
     SASQ_ASSIGN_OR_RETURN(const bool found, statement.BindText(id).Step());
     if (!found) return ArtifactNotFoundStatus(id);
     if (!artifact.ParseFromString(statement.Bytes(0))) {
-      return WithReason(
-          absl::DataLossError(absl::StrCat("the stored artifact `artifacts/", id,
-                                           "` cannot be read; restore the database from a backup")),
-          "STORE_DAMAGED");
+      return StoredDataDamaged(absl::StrCat("artifact `artifacts/", id, "`"));
     }
     return absl::OkStatus();
   });
@@ -470,7 +251,7 @@ absl::StatusOr<v1::Artifact> SqliteJobStore::GetArtifact(absl::string_view id) {
 absl::StatusOr<std::string> SqliteJobStore::GetBestScales(absl::string_view id) {
   return Read<std::string>([&](SqliteConnection& connection, std::string& scales) -> absl::Status {
     SASQ_RETURN_IF_ERROR(ReadJob(connection, id).status());
-    SASQ_ASSIGN_OR_RETURN(scales, ReadData(connection, kBestScales, id));
+    SASQ_ASSIGN_OR_RETURN(scales, ReadBestScales(connection, id));
     return absl::OkStatus();
   });
 }
@@ -537,6 +318,21 @@ absl::Status SqliteJobStore::NoteUploads(absl::string_view tenant,
       .status();
 }
 
+absl::Status SqliteJobStore::HoldBlobs(const std::string& holder,
+                                       const std::vector<std::string>& digests, absl::Time time) {
+  if (digests.empty()) return absl::OkStatus();
+  return Write<bool>([&](SqliteConnection& connection, bool&) {
+           return WriteHolds(connection, holder, digests, time);
+         })
+      .status();
+}
+
+absl::Status SqliteJobStore::ReleaseBlobs(const std::string& holder) {
+  return Write<bool>(
+             [&](SqliteConnection& connection, bool&) { return RemoveHolder(connection, holder); })
+      .status();
+}
+
 absl::StatusOr<std::vector<std::string>> SqliteJobStore::ExpireUploads(absl::Time time) {
   return Write<std::vector<std::string>>(
       [&](SqliteConnection& connection, std::vector<std::string>& expired) -> absl::Status {
@@ -557,6 +353,35 @@ absl::StatusOr<bool> SqliteJobStore::IsBlobReferenced(absl::string_view sha256) 
     SASQ_ASSIGN_OR_RETURN(referenced, IsReferenced(connection, sha256));
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<bool> SqliteJobStore::BeginBlobRemoval(const std::string& sha256,
+                                                      const std::string& remover, absl::Time now) {
+  return Write<bool>([&](SqliteConnection& connection, bool& begun) -> absl::Status {
+    SASQ_ASSIGN_OR_RETURN(begun, MarkRemoval(connection, sha256, remover, now));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status SqliteJobStore::EndBlobRemoval(const std::string& sha256, const std::string& remover) {
+  return Write<bool>([&](SqliteConnection& connection, bool&) {
+           return UnmarkRemoval(connection, sha256, remover);
+         })
+      .status();
+}
+
+absl::StatusOr<std::vector<std::string>> SqliteJobStore::StaleBlobRemovals(absl::Time now) {
+  return Read<std::vector<std::string>>(
+      [&](SqliteConnection& connection, std::vector<std::string>& digests) -> absl::Status {
+        SASQ_ASSIGN_OR_RETURN(digests, RemovalsBefore(connection, now - kBlobRemovalTimeout));
+        return absl::OkStatus();
+      });
+}
+
+// One coordinator has the file: there are no others to tell.
+absl::StatusOr<std::vector<SharedWorker>> SqliteJobStore::ShareWorkers(
+    const std::vector<SharedWorker>&, absl::Time) {
+  return std::vector<SharedWorker>();
 }
 
 absl::StatusOr<JobStats> SqliteJobStore::Stats() {

@@ -22,8 +22,9 @@ class SqliteJobStore final : public JobStore {
     absl::Duration busy_timeout = absl::Seconds(10);  // waiting for other processes' locks
   };
 
-  // Opens the file and brings its schema up to date. FAILED_PRECONDITION if the file was written by
-  // a newer version.
+  // Opens the file and brings its schema up to date. Holds and removals of blobs that an earlier
+  // process began are over, since one process at a time has the file. FAILED_PRECONDITION if the
+  // file was written by a newer version.
   static absl::StatusOr<std::unique_ptr<SqliteJobStore>> Create(const Options& options);
 
   absl::StatusOr<JobRecord> Insert(const JobChange& added, int64_t max_queued) override;
@@ -49,7 +50,16 @@ class SqliteJobStore final : public JobStore {
   absl::Status NoteUploads(absl::string_view tenant, const std::vector<std::string>& digests,
                            absl::Time time) override;
   absl::StatusOr<std::vector<std::string>> ExpireUploads(absl::Time time) override;
+  absl::Status HoldBlobs(const std::string& holder, const std::vector<std::string>& digests,
+                         absl::Time time) override;
+  absl::Status ReleaseBlobs(const std::string& holder) override;
   absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override;
+  absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, const std::string& remover,
+                                        absl::Time now) override;
+  absl::Status EndBlobRemoval(const std::string& sha256, const std::string& remover) override;
+  absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) override;
+  absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(const std::vector<SharedWorker>& changed,
+                                                         absl::Time oldest) override;
   absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) override;
   absl::StatusOr<JobStats> Stats() override;
 

@@ -120,6 +120,22 @@ DROP TABLE uploads;
 ALTER TABLE tenant_uploads RENAME TO uploads;
 CREATE INDEX uploads_by_time ON uploads (time);
 )sql",
+    // Blobs that are being put or referred to, or removed.
+    R"sql(
+CREATE TABLE blob_holds (
+  sha256 TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  PRIMARY KEY (sha256, holder)
+);
+CREATE INDEX blob_holds_by_time ON blob_holds (time);
+CREATE INDEX blob_holds_by_holder ON blob_holds (holder);
+CREATE TABLE blob_removals (
+  sha256 TEXT PRIMARY KEY NOT NULL,
+  time INTEGER NOT NULL,
+  remover TEXT NOT NULL
+);
+)sql",
 };
 
 absl::StatusOr<int64_t> SchemaVersion(SqliteConnection& connection) {

@@ -8,7 +8,7 @@
 namespace sasq {
 
 // The version that this program reads and writes, kept in SQLite's `user_version`.
-inline constexpr int kSqliteSchemaVersion = 4;
+inline constexpr int kSqliteSchemaVersion = 5;
 
 // Applies the migrations that the file lacks, in one transaction. FAILED_PRECONDITION if the file
 // is of a newer version.

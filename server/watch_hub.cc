@@ -36,6 +36,14 @@ void WatchHub::Shutdown() {
   }
 }
 
+std::vector<std::string> WatchHub::FollowedJobs() {
+  MutexLock lock(&mutex_);
+  std::vector<std::string> names;
+  names.reserve(by_job_.size());
+  for (const auto& [name, subscribers] : by_job_) names.push_back(name);
+  return names;
+}
+
 std::vector<std::shared_ptr<JobSubscriber>> WatchHub::SubscribersOf(absl::string_view job_name) {
   std::vector<std::shared_ptr<JobSubscriber>> subscribers;
   MutexLock lock(&mutex_);

@@ -40,6 +40,12 @@ class WatchHub final : public JobEvents {
   void Unsubscribe(const std::string& job_name, const JobSubscriber* subscriber)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  bool IsFollowed(absl::string_view job_name) ABSL_LOCKS_EXCLUDED(mutex_) {
+    return !SubscribersOf(job_name).empty();
+  }
+  // Names of the jobs that somebody follows.
+  std::vector<std::string> FollowedJobs() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Tells every subscriber, and takes no new ones.
   void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -1,5 +1,5 @@
-// The workers that this coordinator has heard of. Kept in memory: a restarted coordinator learns of
-// them when they register again.
+// The workers that this coordinator has heard of, and those that others on the same store have told
+// of. Kept in memory: a restarted coordinator learns of its own when they register again.
 #ifndef SASQ_SERVER_WORKER_REGISTRY_H_
 #define SASQ_SERVER_WORKER_REGISTRY_H_
 
@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "common/mutex.h"
 #include "sasq/v1/quantization_service.pb.h"
+#include "server/shared_worker.h"
 
 namespace sasq {
 
@@ -54,6 +55,15 @@ class WorkerRegistry {
   // Drops workers that have been LOST for long, so that the registry stays bounded.
   void ForgetLost(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // What other coordinators are to know (JobStore::ShareWorkers): workers that changed since the
+  // last call, or were heard of and last told of a while ago. After ShareAgain, all.
+  std::vector<SharedWorker> TakeChanges(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ShareAgain() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Replaces what others told of. Of a worker that two know, who heard of it last is right.
+  void SetOthers(const std::vector<SharedWorker>& others) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Workers that were not heard of since then are forgotten.
+  absl::Time OldestKept(absl::Time now) const;
+
   // Every worker, by id.
   std::vector<v1::Worker> List(absl::Time now) const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -61,7 +71,7 @@ class WorkerRegistry {
   std::string WaitingReason(const WorkerSelector& selector, absl::Time now) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Kind of device of a worker, as a bit; 0 if it is not known.
+  // Kind of device of a worker of this coordinator, as a bit; 0 if it is not known.
   uint32_t DeviceKindOf(absl::string_view id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Kinds of all connected workers.
   uint32_t ConnectedKinds(absl::Time now) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -78,15 +88,27 @@ class WorkerRegistry {
     absl::Time last_seen;
     int held_poll_count = 0;
     bool draining = false;
+    // Of what others were told.
+    bool changed = true;
+    absl::Time told_last_seen;
   };
+  using Entries = std::map<std::string, Entry, std::less<>>;
 
+  static absl::Time LastSeen(const Entry& entry, absl::Time now);
   v1::WorkerState StateOf(const Entry& entry, absl::Time now) const;
+  // Every worker of the fleet, by id.
+  std::map<absl::string_view, const Entry*> Fleet(absl::Time now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The worker as whoever heard of it last knows it; null if there is none.
+  const Entry* FindInFleet(absl::string_view id, absl::Time now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Entry* Find(absl::string_view id, absl::string_view instance_id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const absl::Duration lost_after_;
   mutable Mutex mutex_;
-  std::map<std::string, Entry, std::less<>> entries_ ABSL_GUARDED_BY(mutex_);
+  Entries entries_ ABSL_GUARDED_BY(mutex_);
+  Entries others_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sasq

@@ -1,5 +1,6 @@
 #include "worker/dispatch_client.h"
 
+#include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/channel_arguments.h>
 

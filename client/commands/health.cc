@@ -17,7 +17,7 @@ absl::Status AskMetricsPage(const CommandContext& context, const std::string& ad
   limits.connect_timeout = context.globals.call_timeout;
   limits.stall_timeout = context.globals.call_timeout;
   SASQ_ASSIGN_OR_RETURN(const HttpResponse response,
-                        HttpGet(request, limits, {}, [](const HttpResponse&, absl::string_view) {
+                        HttpCall(request, limits, {}, [](const HttpResponse&, absl::string_view) {
                           return absl::OkStatus();
                         }));
   if (response.status == 200) return absl::OkStatus();

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -12,8 +13,10 @@
 namespace sasq {
 namespace {
 
+constexpr int kNoContent = 204;
 constexpr int kPartialContent = 206;
 constexpr int kRangeNotSatisfiable = 416;
+constexpr int kInsufficientStorage = 507;
 
 // RFC 9110, section 10.2.3: seconds, or a date.
 std::optional<absl::Duration> RetryAfterOf(const HttpResponse& response, absl::Time now) {
@@ -32,7 +35,7 @@ std::optional<absl::Duration> RetryAfterOf(const HttpResponse& response, absl::T
 }
 
 bool MayPass(int status) {
-  return status == 408 || status == 425 || status == 429 || status >= 500;
+  return status == 408 || status == 409 || status == 425 || status == 429 || status >= 500;
 }
 
 // Where the bytes of an answer begin: `bytes 100-199/200`, or 0 without a range.
@@ -51,14 +54,33 @@ absl::StatusOr<int64_t> BeginOf(const HttpResponse& response) {
 
 }  // namespace
 
+absl::Status CheckHttpEndpoint(absl::string_view flag, std::string& endpoint) {
+  absl::string_view rest = endpoint;
+  while (absl::ConsumeSuffix(&rest, "/")) continue;
+  endpoint = std::string(rest);
+  const bool is_http =
+      absl::StartsWith(endpoint, "http://") || absl::StartsWith(endpoint, "https://");
+  if (is_http && !absl::StrContains(endpoint, "?") && !absl::StrContains(endpoint, "@")) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      flag, " is not `https://HOST` or `http://HOST:PORT`; credentials come from the environment"));
+}
+
 std::string WithoutQuery(absl::string_view url) {
   return std::string(url.substr(0, url.find('?')));
 }
 
 absl::Status HttpStatusError(const HttpResponse& response, absl::string_view what,
                              const HttpRemedies& remedies, absl::Time now) {
-  if (response.status == 200 || response.status == kPartialContent) return absl::OkStatus();
+  if (response.status == 200 || response.status == kNoContent ||
+      response.status == kPartialContent) {
+    return absl::OkStatus();
+  }
   const std::string message = absl::StrCat(what, ": the server answered ", response.status);
+  if (response.status == kInsufficientStorage) {
+    return absl::ResourceExhaustedError(absl::StrCat(message, ": it is full"));
+  }
   if (MayPass(response.status)) return RetryAfter(message, RetryAfterOf(response, now));
   switch (response.status) {
     case 401:
@@ -70,18 +92,18 @@ absl::Status HttpStatusError(const HttpResponse& response, absl::string_view wha
     case 412:
       return absl::AbortedError(absl::StrCat(message, ": it changed while it was fetched"));
     default:
-      return absl::FailedPreconditionError(
-          absl::StrCat(message, ", want 200; check the endpoint that the worker was started with"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          message, ", want 200; check the endpoint that this program was started with"));
   }
 }
 
-absl::StatusOr<HttpReply> GetAll(const HttpRequest& request, const HttpLimits& limits,
-                                 const HttpRemedies& remedies, int64_t max_bytes, Retrier& retrier,
-                                 const std::stop_token& stop) {
+absl::StatusOr<HttpReply> CallAll(const HttpRequest& request, const HttpLimits& limits,
+                                  const HttpRemedies& remedies, int64_t max_bytes, Retrier& retrier,
+                                  const std::stop_token& stop) {
   const std::string what = WithoutQuery(request.url);
   while (true) {
     HttpReply reply;
-    absl::StatusOr<HttpResponse> response = HttpGet(
+    absl::StatusOr<HttpResponse> response = HttpCall(
         request, limits, stop, [&](const HttpResponse&, absl::string_view data) -> absl::Status {
           if (static_cast<int64_t>(reply.body.size() + data.size()) > max_bytes) {
             return absl::FailedPreconditionError(
@@ -109,7 +131,7 @@ absl::Status GetFrom(HttpRequest request, const HttpLimits& limits, const HttpRe
     return HttpStatusError(response, what, remedies, Clock::Real()->Now());
   };
   int64_t next = -1;  // offset of the next byte; negative before the first
-  const absl::StatusOr<HttpResponse> response = HttpGet(
+  const absl::StatusOr<HttpResponse> response = HttpCall(
       request, limits, stop, [&](const HttpResponse& head, absl::string_view data) -> absl::Status {
         if (!check(head).ok()) return absl::OkStatus();  // an error's page: read to its end
         if (next < 0) {

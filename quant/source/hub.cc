@@ -90,8 +90,8 @@ absl::StatusOr<std::string> HubClient::FindCommit(const SourceUri& uri, Retrier&
                                                   const std::stop_token& stop) const {
   const std::string url =
       absl::StrCat(ApiUrl(options_.endpoint, uri), "/revision/", PercentEncode(uri.revision));
-  SASQ_ASSIGN_OR_RETURN(const HttpReply reply, GetAll(Request(url), options_.limits, Remedies(uri),
-                                                      kMaxReplyBytes, retrier, stop));
+  SASQ_ASSIGN_OR_RETURN(const HttpReply reply, CallAll(Request(url), options_.limits, Remedies(uri),
+                                                       kMaxReplyBytes, retrier, stop));
   const json info = json::parse(reply.body, nullptr, /*allow_exceptions=*/false);
   if (!info.is_object() || !IsHex(StringAt(info, "sha"), 40)) {
     return Strange(url, "the answer has no commit");
@@ -150,7 +150,7 @@ absl::StatusOr<HubListing> HubClient::List(const SourceUri& uri, Retrier& retrie
     }
     SASQ_ASSIGN_OR_RETURN(
         const HttpReply reply,
-        GetAll(Request(url), options_.limits, Remedies(uri), kMaxReplyBytes, retrier, stop));
+        CallAll(Request(url), options_.limits, Remedies(uri), kMaxReplyBytes, retrier, stop));
     SASQ_RETURN_IF_ERROR(AddPage(reply.body, uri, listing));
     url = NextPage(reply.response);
   }

@@ -18,6 +18,7 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+import stores  # noqa: E402
 import tiny_model  # noqa: E402
 from api import ApiError  # noqa: E402
 from service import Service  # noqa: E402
@@ -29,14 +30,53 @@ VARIANTS = 4  # of the spec, each with a reference that was computed without a k
 END_TIMEOUT_SECONDS = 600
 
 
+class Fleet:
+    """Coordinators on one store, and workers that reach them at one endpoint."""
+
+    def __init__(self, folder, store, coordinators):
+        self.flags, self.environment, self.backends, self.balancer = [], {}, [], None
+        self.workers = []
+        if store == "postgres":
+            postgres, s3 = stores.Postgres(), stores.S3(folder / "s3")
+            self.backends = [postgres, s3]
+            self.environment = {**stores.CREDENTIALS, "SASQ_JOB_STORE": postgres.url}
+            self.flags = ["--blob_store=s3://blobs/chaos", f"--s3_endpoint={s3.endpoint}"]
+        self.coordinators = [Service(folder / f"coordinator-{i}") for i in range(coordinators)]
+        for i in range(coordinators):
+            self.start_coordinator(i)
+        self.front = Service(folder / "workers")
+        self.front.endpoint = self.coordinators[0].endpoint
+        if coordinators > 1:
+            self.balancer = stores.Balancer([service.endpoint for service in self.coordinators])
+            self.front.endpoint = self.balancer.endpoint
+
+    def start_coordinator(self, index):
+        self.coordinators[index].start_coordinator(self.flags, environment=self.environment)
+
+    def kill_coordinator(self, index):
+        self.coordinators[index].coordinator.kill()
+
+    def start_worker(self):
+        self.workers.append(self.front.start_worker(f"worker-{uuid.uuid4().hex[:8]}"))
+
+    def client(self):
+        return self.front.client()
+
+    def close(self):
+        for service in (self.front, *self.coordinators):
+            service.close()
+        for backend in (self.balancer, *self.backends):
+            if backend is not None:
+                backend.close()
+
+
 class Chaos:
-    def __init__(self, service, inputs, seed):
-        self.service = service
+    def __init__(self, fleet, inputs, seed):
+        self.fleet = fleet
         self.random = random.Random(seed)
         self.inputs = inputs
         self.jobs = {}  # name -> variant
         self.unacknowledged = []  # (request id, variant)
-        self.workers = []
         self.kills = {"worker": 0, "coordinator": 0}
         self.references = []
 
@@ -54,16 +94,13 @@ class Chaos:
             "seed": variant, "no_cache": True,
         }
 
-    def start_worker(self):
-        self.workers.append(self.service.start_worker(f"worker-{uuid.uuid4().hex[:8]}"))
-
     def pack_digest(self, client, name):
         with tempfile.TemporaryDirectory() as folder:
             files = client.download(name, folder)  # checks every blob's digest
             return hashlib.sha256(files["scales.safetensors"].read_bytes()).hexdigest()
 
     def make_references(self):
-        client = self.service.client()
+        client = self.fleet.client()
         for variant in range(VARIANTS):
             job = client.watch(client.submit(self.spec(variant)))
             assert job["state"] == "JOB_STATE_SUCCEEDED", job
@@ -74,7 +111,7 @@ class Chaos:
         """Submits what is missing to JOBS_IN_FLIGHT; a call that fails is repeated with its request id later."""
         client = None
         try:
-            client = self.service.client()
+            client = self.fleet.client()
             listed = client.call("sasq.v1.QuantizationService", "ListJobs", {
                 "states": ["JOB_STATE_QUEUED", "JOB_STATE_RUNNING"]})["jobs"]
             for _ in range(JOBS_IN_FLIGHT - len(listed) - len(self.unacknowledged)):
@@ -90,20 +127,18 @@ class Chaos:
                 client.close()
 
     def kill_one(self):
-        running = [worker for worker in self.workers if worker.is_running()]
         if self.random.random() < 0.6:
-            self.random.choice(running).kill()
+            self.random.choice([worker for worker in self.fleet.workers if worker.is_running()]).kill()
             self.kills["worker"] += 1
-            pause = self.random.uniform(0, 1)
-            time.sleep(pause)
-            self.start_worker()
-            return "worker"
-        index = self.random.randrange(len(self.service.coordinators))
-        self.service.coordinators[index].kill()
+            time.sleep(self.random.uniform(0, 1))
+            self.fleet.start_worker()
+            return "a worker"
+        index = self.random.randrange(len(self.fleet.coordinators))
+        self.fleet.kill_coordinator(index)
         self.kills["coordinator"] += 1
         time.sleep(self.random.uniform(0, 2))
-        self.service.start_coordinator(index=index)
-        return f"coordinator {index}" if len(self.service.coordinators) > 1 else "coordinator"
+        self.fleet.start_coordinator(index)
+        return f"coordinator {index + 1}"
 
     def run(self, rounds):
         for number in range(1, rounds + 1):
@@ -116,7 +151,7 @@ class Chaos:
         deadline = time.monotonic() + END_TIMEOUT_SECONDS
         while self.unacknowledged and time.monotonic() < deadline:
             self.keep_busy()
-        client = self.service.client()
+        client = self.fleet.client()
         violations = [f"{len(self.unacknowledged)} jobs were never acknowledged"] if self.unacknowledged else []
         attempts = 0
         for name, variant in self.jobs.items():
@@ -153,17 +188,16 @@ def main():
         tiny_model.write_model(root / "model")
         tiny_model.write_text(root / "train.txt", words=12000, seed=1)
         tiny_model.write_text(root / "eval.txt", words=3000, seed=2)
-        service = Service(root / "service")
+        fleet = Fleet(root, arguments.store, arguments.coordinators)
         try:
-            service.start_coordinator()
-            chaos = Chaos(service, root, arguments.seed)
+            chaos = Chaos(fleet, root, arguments.seed)
             for _ in range(WORKERS):
-                chaos.start_worker()
+                fleet.start_worker()
             chaos.make_references()
             chaos.run(arguments.rounds)
             violations, attempts = chaos.finish()
         finally:
-            service.close()
+            fleet.close()
     print(f"{arguments.rounds} rounds, {chaos.kills['worker']} workers and {chaos.kills['coordinator']} coordinators "
           f"killed, {len(chaos.jobs)} jobs, {attempts} attempts")
     for violation in violations:

@@ -129,7 +129,7 @@ TEST(CommandLineTest, FlagsOfEveryCommandMayComeBeforeOrAfterIt) {
            {"get", "abc", "--endpoint=h:1", "--output", "json", "-q"}}) {
     const auto line = Parse(words);
     ASSERT_TRUE(line.ok()) << line.status();
-    EXPECT_EQ(line->globals.endpoint, "h:1");
+    EXPECT_EQ(line->globals.connection.endpoint, "h:1");
     EXPECT_EQ(line->globals.output, OutputFormat::kJson);
     EXPECT_TRUE(line->globals.quiet);
     EXPECT_EQ(std::get<GetOptions>(line->command).job, "abc");

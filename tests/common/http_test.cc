@@ -19,14 +19,14 @@ TEST(HttpTest, RefusesOtherProtocols) {
   for (const char* url : {"file:///etc/passwd", "ftp://localhost/x", "gopher://localhost/x", ""}) {
     HttpRequest request;
     request.url = url;
-    EXPECT_TRUE(absl::IsInvalidArgument(HttpGet(request, {}, {}, take).status())) << url;
+    EXPECT_TRUE(absl::IsInvalidArgument(HttpCall(request, {}, {}, take).status())) << url;
   }
 }
 
 TEST(HttpTest, SaysWhoCannotBeReached) {
   HttpRequest request;
   request.url = "http://127.0.0.1:9/path?secret=1";
-  const absl::Status status = HttpGet(request, {}, {}, [](const HttpResponse&, absl::string_view) {
+  const absl::Status status = HttpCall(request, {}, {}, [](const HttpResponse&, absl::string_view) {
                                 return absl::OkStatus();
                               }).status();
   EXPECT_TRUE(absl::IsUnavailable(status));
@@ -42,7 +42,7 @@ TEST(HttpTest, StaysOutOfPrivateNetworks) {
     HttpRequest request;
     request.url = url;
     const absl::Status status =
-        HttpGet(request, {.only_public_addresses = true}, {}, take).status();
+        HttpCall(request, {.only_public_addresses = true}, {}, take).status();
     EXPECT_TRUE(absl::IsPermissionDenied(status)) << url << status;
     EXPECT_THAT(std::string(status.message()), testing::HasSubstr("--allow_private_addresses"));
   }

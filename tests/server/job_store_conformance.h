@@ -1,5 +1,6 @@
-// What every JobStore must do, as tests over a factory. A test file includes this and instantiates
-// JobStoreConformance with the factory of its store.
+// What every JobStore must do, as tests over a factory. A test file includes this and the two
+// headers beside it, of blobs and of threads, and instantiates JobStoreConformance with the factory
+// of its store.
 #ifndef SASQ_TESTS_SERVER_JOB_STORE_CONFORMANCE_H_
 #define SASQ_TESTS_SERVER_JOB_STORE_CONFORMANCE_H_
 
@@ -350,80 +351,6 @@ TEST_P(JobStoreConformance, FindsJobsThatEndedLongAgo) {
               testing::IsEmpty());
 }
 
-TEST_P(JobStoreConformance, WritesOfManyThreadsSucceedOrFailOneByOne) {
-  constexpr int kThreads = 8;
-  constexpr int kWrites = 25;
-  std::atomic<int> refused = 0;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; i < kWrites; ++i) {
-        const std::string id = Insert(NewJob(absl::StrCat("request ", t, " ", i)));
-        const absl::Status status = store_
-                                        ->Update(id,
-                                                 [](JobChange& change) {
-                                                   change.log = "lost\n";
-                                                   return absl::AbortedError("no");
-                                                 })
-                                        .status();
-        if (absl::IsAborted(status)) ++refused;
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(refused.load(), kThreads * kWrites);
-  EXPECT_EQ(store_->Stats()->count_by_state.at(v1::JOB_STATE_QUEUED), kThreads * kWrites);
-  const std::vector<JobRecord> all = *store_->List({}, 0, kThreads * kWrites);
-  for (const JobRecord& record : all) {
-    EXPECT_EQ(record.log_size_bytes, 0);
-  }
-}
-
-TEST_P(JobStoreConformance, TwoCallersNeverLeaseTheSameJob) {
-  constexpr int kJobs = 20;
-  for (int i = 0; i < kJobs; ++i) Insert(NewJob());
-  Mutex mutex;
-  std::multiset<std::string> leased_ids;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      while (true) {
-        const auto leased = store_->LeaseNext(kCpu, [](JobChange& change) {
-          return Lease(change, "worker", absl::FromUnixSeconds(5));
-        });
-        if (!leased.ok() || !leased->has_value()) return;
-        MutexLock lock(&mutex);
-        leased_ids.insert(JobId((*leased)->record.job));
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(leased_ids.size(), kJobs);
-  EXPECT_EQ(std::set<std::string>(leased_ids.begin(), leased_ids.end()).size(), kJobs);
-}
-
-TEST_P(JobStoreConformance, ConcurrentUpdatesAreNotLost) {
-  const std::string id = Insert(NewJob());
-  constexpr int kThreads = 4;
-  constexpr int kUpdates = 25;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < kUpdates; ++i) {
-        EXPECT_TRUE(store_
-                        ->Update(id,
-                                 [](JobChange& change) {
-                                   CountChange(change.record);
-                                   return absl::OkStatus();
-                                 })
-                        .ok());
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(store_->Get(id)->job.sequence(), 1 + kThreads * kUpdates);
-}
-
 TEST_P(JobStoreConformance, FindsLeasesByHolderAndByExpiry) {
   const std::string id = Insert(NewJob());
   EXPECT_FALSE(store_->FindLease("worker", "instance")->has_value());
@@ -494,102 +421,37 @@ TEST_P(JobStoreConformance, LogIsReadFromAnyOffset) {
   }
 }
 
-TEST_P(JobStoreConformance, ArtifactIsPublishedWithItsStateAndDeletedWithItsJob) {
-  const std::string shared = Sha256Hex("shared");
-  const std::string own = Sha256Hex("own");
-  const auto publish = [&](const std::vector<std::string>& digests) {
-    const std::string id = Insert(NewJob());
-    EXPECT_TRUE(store_
-                    ->Update(id,
-                             [&](JobChange& change) {
-                               change.record.job.set_state(v1::JOB_STATE_SUCCEEDED);
-                               v1::Artifact& artifact = change.artifact.emplace();
-                               artifact.set_name(ArtifactName(id));
-                               for (const std::string& digest : digests) {
-                                 artifact.add_blobs()->set_sha256(digest);
-                               }
-                               return absl::OkStatus();
-                             })
-                    .ok());
-    return id;
-  };
-  const std::string first = publish({shared, own, own});
-  const std::string second = publish({shared});
-  EXPECT_EQ(store_->GetArtifact(first)->blobs_size(), 3);
-  EXPECT_TRUE(*store_->IsBlobReferenced(own));
-
-  const auto agree = [](const JobRecord&) { return absl::OkStatus(); };
-  EXPECT_TRUE(absl::IsFailedPrecondition(
-      store_->Delete(first, [](const JobRecord&) { return absl::FailedPreconditionError("no"); })
-          .status()));
-  EXPECT_TRUE(store_->Get(first).ok());
-  EXPECT_THAT(*store_->Delete(first, agree), testing::ElementsAre(own));
-  EXPECT_TRUE(absl::IsNotFound(store_->Get(first).status()));
-  EXPECT_TRUE(absl::IsNotFound(store_->GetArtifact(first).status()));
-  EXPECT_FALSE(*store_->IsBlobReferenced(own));
-  EXPECT_TRUE(*store_->IsBlobReferenced(shared));
-  EXPECT_THAT(*store_->Delete(second, agree), testing::ElementsAre(shared));
+TEST_P(JobStoreConformance, KeepsBytesOfEveryValue) {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  JobChange job = NewJob("r\u00e9quest '\"\\ \xe2\x82\xac");
+  job.log = bytes;
+  job.checkpoint = bytes;
+  job.best_scales = bytes + bytes;
+  const std::string id = Insert(job);
+  store_.reset();
+  store_ = GetParam()(folder_.path());
+  EXPECT_EQ(store_->ReadLog(id, 0, 1000)->data, bytes);
+  EXPECT_EQ(*store_->GetBestScales(id), bytes + bytes);
+  EXPECT_EQ(store_->Get(id)->request_id, job.record.request_id);
+  const auto leased = store_->LeaseNext(kCpu, [](JobChange&) { return absl::OkStatus(); });
+  ASSERT_TRUE(leased.ok() && leased->has_value());
+  EXPECT_EQ((*leased)->checkpoint, bytes);
 }
 
-TEST_P(JobStoreConformance, SpecsAndUploadsReferToBlobs) {
-  const std::string model = Sha256Hex("model");
-  const std::string text = Sha256Hex("text");
-  const auto insert = [&](const std::vector<std::string>& digests) {
-    JobChange added = NewJob();
-    v1::JobSpec& spec = *added.record.job.mutable_spec();
-    for (const std::string& digest : digests) {
-      spec.mutable_model()->add_files()->set_sha256(digest);
-    }
-    spec.mutable_training_text()->mutable_file()->set_sha256(text);
-    return Insert(added);
-  };
-  const std::string first = insert({model});
-  const std::string second = insert({});
-  EXPECT_TRUE(*store_->IsBlobReferenced(model));
-  EXPECT_TRUE(*store_->IsBlobReferenced(text));
-  const auto agree = [](const JobRecord&) { return absl::OkStatus(); };
-  EXPECT_THAT(*store_->Delete(first, agree), testing::ElementsAre(model));
-  EXPECT_TRUE(*store_->IsBlobReferenced(text));
-
-  ASSERT_TRUE(store_->NoteUploads("", {text, model}, absl::FromUnixSeconds(100)).ok());
-  EXPECT_THAT(*store_->Delete(second, agree), testing::IsEmpty());
-  EXPECT_TRUE(*store_->IsBlobReferenced(model));
-  ASSERT_TRUE(store_->NoteUploads("", {model}, absl::FromUnixSeconds(200)).ok());
-  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(100)), testing::IsEmpty());
-  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(200)), testing::ElementsAre(text));
-  EXPECT_FALSE(*store_->IsBlobReferenced(text));
-  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(201)), testing::ElementsAre(model));
-}
-
-TEST_P(JobStoreConformance, BlobsBelongToTenants) {
-  const std::string input = Sha256Hex("input");
-  const std::string result = Sha256Hex("result");
-  const std::string upload = Sha256Hex("upload");
-  JobChange added = NewJob();
-  added.record.job.set_tenant("acme");
-  added.record.job.mutable_spec()->mutable_model()->add_files()->set_sha256(input);
-  const std::string id = Insert(added);
-  ASSERT_TRUE(store_
-                  ->Update(id,
-                           [&](JobChange& change) {
-                             v1::Artifact& artifact = change.artifact.emplace();
-                             artifact.set_name(ArtifactName(id));
-                             artifact.add_blobs()->set_sha256(result);
-                             return absl::OkStatus();
-                           })
-                  .ok());
-  ASSERT_TRUE(store_->NoteUploads("acme", {upload}, absl::FromUnixSeconds(100)).ok());
-  ASSERT_TRUE(store_->NoteUploads("other", {upload}, absl::FromUnixSeconds(200)).ok());
-  for (const std::string& digest : {input, result}) {
-    EXPECT_TRUE(*store_->IsBlobOf("acme", digest));
-    EXPECT_FALSE(*store_->IsBlobOf("other", digest));
-    EXPECT_FALSE(*store_->IsBlobOf("", digest));
-  }
-  EXPECT_TRUE(*store_->IsBlobOf("acme", upload));
-  EXPECT_THAT(*store_->ExpireUploads(absl::FromUnixSeconds(150)), testing::ElementsAre(upload));
-  EXPECT_FALSE(*store_->IsBlobOf("acme", upload));
-  EXPECT_TRUE(*store_->IsBlobOf("other", upload));
-  EXPECT_TRUE(*store_->IsBlobReferenced(upload));
+TEST_P(JobStoreConformance, AnErrorInALeaseLeavesTheJobToOthers) {
+  const std::string id = Insert(NewJob());
+  const absl::Status refused = store_
+                                   ->LeaseNext(kCpu,
+                                               [](JobChange& change) {
+                                                 change.log = "lost\n";
+                                                 change.record.job.set_state(v1::JOB_STATE_RUNNING);
+                                                 return absl::AbortedError("no");
+                                               })
+                                   .status();
+  EXPECT_TRUE(absl::IsAborted(refused)) << refused;
+  EXPECT_EQ(store_->ReadLog(id, 0, 100)->log_size_bytes, 0);
+  EXPECT_EQ(LeasedId(kCpu), id);
 }
 
 TEST_P(JobStoreConformance, StatsCountStatesAndFindTheOldest) {

@@ -283,7 +283,7 @@ TEST_F(BusyServerTest, EveryRpcSaysThatTheServerIsBusy) {
 
 class LockedStoreTest : public ServerFixture {
  protected:
-  LockedStoreTest() { options_.store_busy_timeout = absl::Milliseconds(50); }
+  LockedStoreTest() { options_.stores.busy_timeout = absl::Milliseconds(50); }
 };
 
 TEST_F(LockedStoreTest, StoreThatCannotBeWrittenIsUnavailable) {

@@ -53,8 +53,9 @@ class SecurityTest : public ServerFixture {
     grpc::GenericStub stub(channel_);
     grpc::CompletionQueue queue;
     const auto context = token == nullptr ? Context() : With(*token);
-    const auto call =
-        stub.PrepareUnaryCall(context.get(), absl::StrCat("/", method), grpc::ByteBuffer(), &queue);
+    const grpc::Slice empty("");
+    const auto call = stub.PrepareUnaryCall(context.get(), absl::StrCat("/", method),
+                                            grpc::ByteBuffer(&empty, 1), &queue);
     grpc::ByteBuffer response;
     grpc::Status status;
     call->StartCall();

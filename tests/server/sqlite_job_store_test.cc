@@ -3,7 +3,9 @@
 #include <fstream>
 
 #include "server/sqlite_schema.h"
+#include "tests/server/job_store_blob_conformance.h"
 #include "tests/server/job_store_conformance.h"
+#include "tests/server/job_store_thread_conformance.h"
 
 namespace sasq {
 namespace {

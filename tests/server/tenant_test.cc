@@ -34,7 +34,9 @@ class TenantTest : public CoordinatorFixture {
 
   static std::vector<std::string> NamesOf(CallersCoordinator caller) {
     std::vector<std::string> names;
-    for (const v1::Job& job : caller.ListJobs({})->jobs()) names.push_back(job.name());
+    const absl::StatusOr<v1::ListJobsResponse> response = caller.ListJobs({});
+    EXPECT_TRUE(response.ok()) << response.status();
+    for (const v1::Job& job : response->jobs()) names.push_back(job.name());
     return names;
   }
 

@@ -268,7 +268,7 @@ class UploadRetentionTest : public testing::Test {
     if (bytes < content.size()) return;
     ASSERT_TRUE(keeper_.FinishUpload(who_, Sha256Hex(content), **upload, now_).ok());
   }
-  bool Has(const std::string& content) { return blobs_->SizeOf(Sha256Hex(content)).has_value(); }
+  bool Has(const std::string& content) { return blobs_->SizeOf(Sha256Hex(content))->has_value(); }
 
   const Principal who_;
   TempFolder folder_;

@@ -82,6 +82,27 @@ class FaultyJobStore final : public JobStore {
   absl::StatusOr<bool> IsBlobReferenced(absl::string_view sha256) override {
     return WithFaults(faults_, [&] { return inner_.IsBlobReferenced(sha256); });
   }
+  absl::Status HoldBlobs(const std::string& holder, const std::vector<std::string>& digests,
+                         absl::Time time) override {
+    return WithFaults(faults_, [&] { return inner_.HoldBlobs(holder, digests, time); });
+  }
+  absl::Status ReleaseBlobs(const std::string& holder) override {
+    return WithFaults(faults_, [&] { return inner_.ReleaseBlobs(holder); });
+  }
+  absl::StatusOr<bool> BeginBlobRemoval(const std::string& sha256, const std::string& remover,
+                                        absl::Time now) override {
+    return WithFaults(faults_, [&] { return inner_.BeginBlobRemoval(sha256, remover, now); });
+  }
+  absl::Status EndBlobRemoval(const std::string& sha256, const std::string& remover) override {
+    return WithFaults(faults_, [&] { return inner_.EndBlobRemoval(sha256, remover); });
+  }
+  absl::StatusOr<std::vector<std::string>> StaleBlobRemovals(absl::Time now) override {
+    return WithFaults(faults_, [&] { return inner_.StaleBlobRemovals(now); });
+  }
+  absl::StatusOr<std::vector<SharedWorker>> ShareWorkers(const std::vector<SharedWorker>& changed,
+                                                         absl::Time oldest) override {
+    return WithFaults(faults_, [&] { return inner_.ShareWorkers(changed, oldest); });
+  }
   absl::StatusOr<bool> IsBlobOf(absl::string_view tenant, absl::string_view sha256) override {
     return WithFaults(faults_, [&] { return inner_.IsBlobOf(tenant, sha256); });
   }
@@ -105,7 +126,9 @@ class FaultyBlobStore final : public BlobStore {
   absl::StatusOr<std::unique_ptr<const BlobReader>> Open(absl::string_view sha256) override {
     return WithFaults(faults_, [&] { return inner_.Open(sha256); });
   }
-  std::optional<int64_t> SizeOf(absl::string_view sha256) override { return inner_.SizeOf(sha256); }
+  absl::StatusOr<std::optional<int64_t>> SizeOf(absl::string_view sha256) override {
+    return inner_.SizeOf(sha256);
+  }
   int64_t UploadedBytes(absl::string_view sha256) override { return inner_.UploadedBytes(sha256); }
   absl::StatusOr<std::unique_ptr<BlobUpload>> BeginUpload(absl::string_view sha256,
                                                           int64_t size_bytes) override {

@@ -221,6 +221,7 @@ class Simulation {
   // After a last start, which removes what a crash left.
   void CheckBlobs() {
     world_.StartCoordinator();
+    if (world_.jobs().Stats()->count_by_state.empty()) return;  // then nothing is removed
     const std::vector<std::string> digests = *world_.blobs().List();
     for (const std::string& digest : digests) {
       if (referenced_.count(digest) == 0 && !*world_.jobs().IsBlobReferenced(digest)) {

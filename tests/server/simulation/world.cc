@@ -19,9 +19,9 @@ void WatchedJobs::OnJobChanged(std::shared_ptr<const v1::Job> job) {
 
 World::World(const std::string& folder, uint64_t seed)
     : faults_(seed),
-      job_store_(*SqliteJobStore::Create({.path = folder + "/jobs.sqlite", .reader_count = 1})),
+      job_path_(folder + "/jobs.sqlite"),
+      job_store_(*SqliteJobStore::Create({.path = job_path_, .reader_count = 1})),
       blob_store_(*FolderBlobStore::Create(folder + "/blobs")),
-      faulty_jobs_(*job_store_, faults_),
       faulty_blobs_(*blob_store_, faults_) {}
 
 void World::StartCoordinator() {
@@ -29,17 +29,21 @@ void World::StartCoordinator() {
   coordinator_.reset();
   keeper_.reset();
   workers_.reset();
+  faulty_jobs_.reset();
   faults_.ReviveCoordinator();
+  job_store_ = *SqliteJobStore::Create({.path = job_path_, .reader_count = 1});
+  faulty_jobs_ = std::make_unique<FaultyJobStore>(*job_store_, faults_);
   workers_ = std::make_unique<WorkerRegistry>(kLease);
-  keeper_ = std::make_unique<BlobKeeper>(faulty_blobs_, faulty_jobs_, metrics_);
+  keeper_ = std::make_unique<BlobKeeper>(faulty_blobs_, *faulty_jobs_, metrics_,
+                                         BlobKeeper::Options{.clock = &clock_});
   if (!keeper_->RemoveOrphans().ok()) {
     faults_.KillCoordinator();  // as sasqd does: its supervisor starts another
     return;
   }
   CoordinatorLimits limits;
   limits.max_running_per_tenant = 2;
-  const CoordinatorParts parts = {clock_,   faulty_jobs_, *keeper_,       *workers_,
-                                  watched_, metrics_,     AllowedRoots(), limits};
+  const CoordinatorParts parts = {clock_,   *faulty_jobs_, *keeper_,       *workers_,
+                                  watched_, metrics_,      AllowedRoots(), limits};
   coordinator_ = std::make_unique<Coordinator>(parts);
   leases_ = std::make_unique<LeaseManager>(parts, LeaseManager::Options{.lease_duration = kLease});
 }

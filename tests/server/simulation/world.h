@@ -86,14 +86,15 @@ class World {
   MetricRegistry registry_;
   ServerMetrics metrics_{registry_};
   WatchedJobs watched_;
-  const std::unique_ptr<SqliteJobStore> job_store_;
+  const std::string job_path_;
+  std::unique_ptr<SqliteJobStore> job_store_;
   const std::unique_ptr<FolderBlobStore> blob_store_;
-  FaultyJobStore faulty_jobs_;
   FaultyBlobStore faulty_blobs_;
   std::vector<std::pair<absl::Time, std::function<void()>>> late_;
   absl::Time next_start_ = absl::InfinitePast();
 
   // The process. All null while there is none.
+  std::unique_ptr<FaultyJobStore> faulty_jobs_;
   std::unique_ptr<WorkerRegistry> workers_;
   std::unique_ptr<BlobKeeper> keeper_;
   std::unique_ptr<Coordinator> coordinator_;
