@@ -1,15 +1,13 @@
 #include "client/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <map>
 #include <sstream>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "client/nearest_name.h"
 #include "client/text.h"
+#include "client/usage_error.h"
 
 namespace sasq {
 namespace {
@@ -62,22 +60,23 @@ CLI::Option* AddDuration(CLI::App* app, const std::string& name, absl::Duration*
 
 // An option whose value is one of a few names.
 template <typename Enum>
-void AddChoice(CLI::App* app, const std::string& name, Enum* value,
-               std::map<std::string, Enum> choices, const std::string& help) {
+CLI::Option* AddChoice(CLI::App* app, const std::string& name, Enum* value,
+                       std::map<std::string, Enum> choices, const std::string& help) {
   std::string names;
   for (const auto& [choice, unused] : choices) {
     absl::StrAppend(&names, names.empty() ? "" : "|", choice);
   }
-  app->add_option_function<std::string>(
-         name,
-         [value, choices, names, name](const std::string& text) {
-           const auto found = choices.find(text);
-           if (found == choices.end()) {
-             throw CLI::ValidationError(absl::StrCat(name, " is \"", text, "\", want ", names));
-           }
-           *value = found->second;
-         },
-         help)
+  return app
+      ->add_option_function<std::string>(
+          name,
+          [value, choices, names, name](const std::string& text) {
+            const auto found = choices.find(text);
+            if (found == choices.end()) {
+              throw CLI::ValidationError(absl::StrCat(name, " is \"", text, "\", want ", names));
+            }
+            *value = found->second;
+          },
+          help)
       ->type_name(names);
 }
 
@@ -142,6 +141,12 @@ void Finish(const CLI::App& command, ArtifactsOptions& options) {
   }
 }
 
+void Finish(const CLI::App& /*command*/, TopOptions& options) {
+  if (options.interval < absl::Milliseconds(100)) {
+    throw CLI::ValidationError("--interval is less than 100ms, want more");
+  }
+}
+
 // The commands, each filling `line` once it was chosen.
 class CommandTable {
  public:
@@ -160,16 +165,12 @@ class CommandTable {
       Finish(*command, *options);
       if (command->get_subcommands().empty()) line_->command = *options;
     });
-    if (above == nullptr) names_.push_back(name);
     return command;
   }
-
-  const std::vector<std::string>& names() const { return names_; }
 
  private:
   CLI::App* const app_;
   CommandLine* const line_;
-  std::vector<std::string> names_;
 };
 
 void AddGates(CLI::App* command, std::vector<std::string>* gates, const std::string& help) {
@@ -305,9 +306,10 @@ void AddJobCommands(CommandTable* table) {
             ->type_name("STATE")
             ->delimiter(',')
             ->allow_extra_args(false);
-        app->add_option("-n,--limit", options->limit, "At most this many (default: 50)")
+        app->add_option("-n,--limit", options->limit,
+                        "At most this many, 1 to 100000 (default: 50)")
             ->type_name("N")
-            ->check(CLI::Range(1, 100'000));
+            ->check(CLI::Range(1, 100'000).description(""));
       });
   table->Add<WatchOptions>("watch", "Follow a job to its end and print the comparison",
                            AddJob<WatchOptions>);
@@ -346,16 +348,16 @@ void AddExport(CommandTable* table) {
             ->required()
             ->type_name("DIR");
         app->add_option("--format", "Form of the checkpoint (default: compressed-tensors)")
-            ->type_name("FORMAT")
-            ->check(CLI::IsMember({"compressed-tensors"}));
+            ->type_name("compressed-tensors")
+            ->check(CLI::IsMember({"compressed-tensors"}).description(""));
         app->add_option("--max-shard-size", options->max_shard_bytes,
                         "Largest weight file, such as 5GB or 512MiB (default: 5GB)")
             ->type_name("SIZE")
-            ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true))
-            ->check(CLI::PositiveNumber);
+            ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true).description(""))
+            ->check(CLI::Validator(CLI::PositiveNumber).description(""));
         app->add_option("--target", options->target, "Warn of what this engine does with it")
-            ->type_name("ENGINE")
-            ->check(CLI::IsMember({"transformers", "vllm", "sglang"}));
+            ->type_name("transformers|vllm|sglang")
+            ->check(CLI::IsMember({"transformers", "vllm", "sglang"}).description(""));
         app->add_option("--device", options->device,
                         "What the engine runs on: cpu, or a compute capability such as sm_90")
             ->type_name("DEVICE");
@@ -416,46 +418,41 @@ void AddOtherCommands(CommandTable* table) {
             ->type_name("HOST:PORT")
             ->excludes(service);
       });
+  table->Add<DoctorOptions>("doctor",
+                            "Check settings, service, clocks, versions, access and workers",
+                            [](CLI::App*, DoctorOptions*) {});
+  table->Add<TopOptions>("top", "Show queue, workers and running jobs until q is pressed",
+                         [](CLI::App* app, TopOptions* options) {
+                           app->add_flag("--once", options->once, "Show them once");
+                           AddDuration(app, "--interval", &options->interval,
+                                       "Ask the service so often (default: 2s)");
+                         });
+}
+
+// Commands that need no service.
+void AddHelpCommands(CommandTable* table) {
+  table->Add<CompletionOptions>(
+      "completion", "Print a script by which a shell completes commands, flags and jobs",
+      [](CLI::App* app, CompletionOptions* options) {
+        AddChoice<Shell>(app, "shell", &options->shell,
+                         {{"bash", Shell::kBash}, {"zsh", Shell::kZsh}, {"fish", Shell::kFish}},
+                         "The shell")
+            ->required();
+      });
+  table->Add<ManOptions>("man", "Print the manual page, for man", [](CLI::App*, ManOptions*) {});
   table->Add<VersionOptions>("version", "Print the version", [](CLI::App*, VersionOptions*) {});
 }
 
-// What is wrong with a command line that CLI11 refused. `chosen`: the command, null if there is
-// none.
-std::string Problem(const CLI::ParseError& error, const CLI::App& app, const CLI::App* chosen,
-                    const CommandTable& table) {
-  const std::vector<std::string> words = app.remaining(/*recurse=*/true);
-  const auto flag = std::find_if(words.begin(), words.end(), [](const std::string& word) {
-    return absl::StartsWith(word, "-");
-  });
-  if (flag != words.end()) {
-    std::vector<std::string> names;
-    for (const CLI::App* owner : {chosen, &app}) {
-      if (owner == nullptr) continue;
-      for (const CLI::Option* option : owner->get_options()) {
-        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-      }
-    }
-    return absl::StrCat("there is no flag ", *flag, DidYouMean(*flag, names));
-  }
-  if (chosen == nullptr && words.empty()) return "no command was given";
-  if (chosen == nullptr) {
-    return absl::StrCat("there is no command ", words.front(),
-                        DidYouMean(words.front(), table.names()));
-  }
-  return words.empty() ? error.what() : absl::StrCat("unexpected argument ", words.front());
-}
-
-absl::Status UsageError(const CLI::ParseError& error, const CLI::App& app,
-                        const CommandTable& table) {
-  const CLI::App* chosen = nullptr;  // the lowest command that was named
-  std::string path;
-  for (const CLI::App* level = &app; !level->get_subcommands().empty(); level = chosen) {
-    chosen = level->get_subcommands()[0];
-    absl::StrAppend(&path, chosen->get_name(), " ");
-  }
-  const std::string problem = Problem(error, app, chosen, table);
-  const absl::string_view end = absl::EndsWith(problem, "?") ? " See" : "; see";
-  return absl::InvalidArgumentError(absl::StrCat(problem, end, " `sasq ", path, "--help`"));
+// Everything that there is to say on a command line. The table's commands fill `line`.
+void AddCommands(CLI::App* app, CommandTable* table, GlobalOptions* globals) {
+  app->footer(kFooter);
+  app->require_subcommand(1);
+  app->fallthrough();  // flags of every command may follow the command
+  app->get_formatter()->column_width(34);
+  AddGlobals(app, globals);
+  AddJobCommands(table);
+  AddOtherCommands(table);
+  AddHelpCommands(table);
 }
 
 }  // namespace
@@ -463,14 +460,8 @@ absl::Status UsageError(const CLI::ParseError& error, const CLI::App& app,
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
   CommandLine line;
   CLI::App app(kDescription, "sasq");
-  app.footer(kFooter);
-  app.require_subcommand(1);
-  app.fallthrough();  // flags of every command may follow the command
-  app.get_formatter()->column_width(34);
-  AddGlobals(&app, &line.globals);
   CommandTable table(&app, &line);
-  AddJobCommands(&table);
-  AddOtherCommands(&table);
+  AddCommands(&app, &table, &line.globals);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -478,7 +469,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
     app.exit(help, text, unused);
     line.help = text.str();
   } catch (const CLI::ParseError& error) {
-    return UsageError(error, app, table);
+    return UsageError(error, app);
   }
   const auto* compare = std::get_if<CompareOptions>(&line.command);
   if (line.globals.output == OutputFormat::kMarkdown &&
@@ -486,7 +477,20 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
     return absl::InvalidArgumentError(
         "--output markdown is for `sasq compare A B`; want table, json or yaml");
   }
+  if (line.globals.output != OutputFormat::kTable &&
+      std::holds_alternative<TopOptions>(line.command)) {
+    return absl::InvalidArgumentError(
+        "--output is not for `sasq top`; want `sasq list` and `sasq workers` with it");
+  }
   return line;
+}
+
+CommandTree DescribeCommandLine() {
+  CommandLine unused;
+  CLI::App app(kDescription, "sasq");
+  CommandTable table(&app, &unused);
+  AddCommands(&app, &table, &unused.globals);
+  return ReadCommandTree(app);
 }
 
 }  // namespace sasq

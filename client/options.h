@@ -119,13 +119,24 @@ struct HealthOptions {
   std::string service;          // full name of one of the server's; empty: all of it
   std::string metrics_address;  // ask the metrics page of this host:port instead
 };
+struct DoctorOptions {};
+struct TopOptions {
+  bool once = false;  // one snapshot, also on a terminal
+  absl::Duration interval = absl::Seconds(2);
+};
+enum class Shell { kBash, kZsh, kFish };
+struct CompletionOptions {
+  Shell shell = Shell::kBash;
+};
+struct ManOptions {};
 struct VersionOptions {};
 
 using CommandOptions =
     std::variant<SubmitOptions, CompareOptions, PlanOptions, GetOptions, ListOptions, WatchOptions,
                  WaitOptions, LogsOptions, CancelOptions, DeleteOptions, ArtifactsOptions,
                  VerifyOptions, SignOptions, GateOptions, DownloadOptions, ExportCommandOptions,
-                 ReportOptions, WorkersOptions, HealthOptions, VersionOptions>;
+                 ReportOptions, WorkersOptions, HealthOptions, DoctorOptions, TopOptions,
+                 CompletionOptions, ManOptions, VersionOptions>;
 
 }  // namespace sasq
 

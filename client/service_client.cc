@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/text.h"
+#include "common/answer_headers.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -136,6 +137,13 @@ absl::Status Drain(const ServiceClient& client, Call& call, grpc::ClientReader<R
   return FromCall(reader.Finish(), client.endpoint(), *client.interrupt());
 }
 
+// Of the answer; empty if it is not there.
+std::string HeaderOf(const grpc::ClientContext& context, const char* name) {
+  const auto& headers = context.GetServerInitialMetadata();
+  const auto found = headers.find(name);
+  return found == headers.end() ? "" : std::string(found->second.data(), found->second.size());
+}
+
 }  // namespace
 
 ServiceClient::ServiceClient(Options options, Interrupt* interrupt)
@@ -214,6 +222,23 @@ absl::StatusOr<bool> ServiceClient::IsServing(const std::string& service) {
                         Ask(*this, options_.call_timeout, impl_->health,
                             &grpc::health::v1::Health::Stub::Check, request));
   return response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+}
+
+absl::StatusOr<Greeting> ServiceClient::Greet() {
+  Call call(interrupt_, absl::Now() + options_.call_timeout);
+  grpc::health::v1::HealthCheckResponse response;
+  SASQ_RETURN_IF_ERROR(FromCall(
+      impl_->health.Check(call.context(), grpc::health::v1::HealthCheckRequest(), &response),
+      options_.endpoint, *interrupt_));
+  Greeting greeting;
+  greeting.is_serving = response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+  greeting.version = HeaderOf(*call.context(), kVersionHeader);
+  std::string unused;
+  if (!absl::ParseTime(kDateHeaderFormat, HeaderOf(*call.context(), kDateHeader), &greeting.time,
+                       &unused)) {
+    greeting.time = absl::InfinitePast();
+  }
+  return greeting;
 }
 
 absl::StatusOr<v1::FindMissingBlobsResponse> ServiceClient::FindMissingBlobs(

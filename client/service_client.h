@@ -20,6 +20,13 @@ namespace sasq {
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeServiceChannel(const std::string& endpoint,
                                                                   const RpcSecurity& security);
 
+// What a server says of itself.
+struct Greeting {
+  bool is_serving = false;
+  std::string version;                     // empty: it does not tell
+  absl::Time time = absl::InfinitePast();  // its clock, whole seconds; InfinitePast: not told
+};
+
 // One connection to the service, made at the first call. Thread-safe.
 //
 // Errors are those of the API. Besides, every function answers UNAVAILABLE when the service cannot
@@ -56,6 +63,9 @@ class ServiceClient {
   // Whether the server says that it serves; `service` is the full name of one of its services, or
   // empty for all of it. NOT_FOUND if it has no such service.
   absl::StatusOr<bool> IsServing(const std::string& service);
+
+  // Asks for the server's health, and what it says of itself with the answer.
+  absl::StatusOr<Greeting> Greet();
 
   // Those of the blobs that the service lacks.
   absl::StatusOr<v1::FindMissingBlobsResponse> FindMissingBlobs(

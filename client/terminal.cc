@@ -71,6 +71,12 @@ int OutputStream::Width() const {
   return std::max<int>(size.ws_col, 20);
 }
 
+int OutputStream::Height() const {
+  winsize size{};
+  if (::ioctl(fd_, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 24;
+  return std::max<int>(size.ws_row, 5);
+}
+
 bool OutputStream::Write(absl::string_view text) {
   while (error_number_ == 0 && !text.empty()) {
     const ssize_t written = ::write(fd_, text.data(), text.size());

@@ -34,6 +34,8 @@ class OutputStream {
   bool is_live() const { return is_live_; }
   // Columns now: 80 where unknown, at least 20.
   int Width() const;
+  // Lines now: 24 where unknown, at least 5.
+  int Height() const;
   // Writes all of `text`. False once the reader has gone (a closed pipe) or the disk is full; what
   // follows is then dropped.
   bool Write(absl::string_view text);

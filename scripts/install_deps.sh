@@ -17,7 +17,10 @@ readonly BUILD_PACKAGES=(
   prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
 )
-readonly TEST_PACKAGES=(chromium clang clang-format clang-tidy openssl postgresql shellcheck)
+readonly TEST_PACKAGES=(
+  chromium clang clang-format clang-tidy fish groff-base openssl postgresql shellcheck
+  tmux zsh
+)
 
 tests=0
 cuda=0

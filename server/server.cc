@@ -27,6 +27,7 @@
 #include "server/metered_job_store.h"
 #include "server/quantization_service.h"
 #include "server/remote_changes.h"
+#include "server/rpc_headers.h"
 #include "server/rpc_metrics.h"
 #include "server/server_credentials.h"
 #include "server/server_metrics.h"
@@ -197,6 +198,7 @@ class Server::Impl {
     builder.RegisterService(dispatch_service_.get());
     std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
     creators.push_back(MakeRpcMetrics(metrics_));
+    creators.push_back(MakeRpcHeaders(*options_.clock));
     builder.experimental().SetInterceptorCreators(std::move(creators));
     grpc_ = builder.BuildAndStart();
     if (grpc_ == nullptr || port_ == 0) {

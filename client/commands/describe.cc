@@ -40,16 +40,15 @@ void DescribeTraining(const v1::TrainingOptions& training, std::vector<std::stri
             "loss ", parts);
 }
 
-// The name and what it stands for, as far as it is not the usual.
-std::string DescribeRecipe(const v1::Recipe& recipe) {
+std::string MethodText(const v1::Recipe& recipe) {
+  return recipe.method() == v1::METHOD_UNSPECIFIED
+             ? ShortEnumName(v1::Preset_descriptor(), recipe.preset())
+             : ShortEnumName(v1::Method_descriptor(), recipe.method());
+}
+
+// What is not the usual, besides method and first token.
+std::vector<std::string> RecipeOptions(const v1::Recipe& recipe) {
   std::vector<std::string> parts;
-  const std::string method = recipe.method() == v1::METHOD_UNSPECIFIED
-                                 ? ShortEnumName(v1::Preset_descriptor(), recipe.preset())
-                                 : ShortEnumName(v1::Method_descriptor(), recipe.method());
-  if (!recipe.name().empty() && recipe.name() != method) parts.push_back(recipe.name() + ":");
-  parts.push_back(method);
-  AddChoice(recipe.first_token(), v1::FIRST_TOKEN_QUANTIZED, v1::FirstToken_descriptor(),
-            "first token ", parts);
   AddChoice(recipe.activations(), v1::ACTIVATIONS_UNSPECIFIED, v1::Activations_descriptor(), "",
             parts);
   AddChoice(recipe.rotation(), v1::ROTATION_NONE, v1::Rotation_descriptor(), "rotation ", parts);
@@ -75,9 +74,18 @@ std::string DescribeRecipe(const v1::Recipe& recipe) {
     parts.push_back(absl::StrCat(recipe.weight_bits(), "-bit weights"));
   }
   if (recipe.has_training()) DescribeTraining(recipe.training(), parts);
-  const bool named = parts.size() > 1 && parts[0].back() == ':';
-  return named ? absl::StrCat(parts[0], " ", absl::StrJoin(parts.begin() + 1, parts.end(), ", "))
-               : absl::StrJoin(parts, ", ");
+  return parts;
+}
+
+// The name and what it stands for, as far as it is not the usual.
+std::string DescribeRecipe(const v1::Recipe& recipe) {
+  const std::string method = MethodText(recipe);
+  std::vector<std::string> parts = {method};
+  AddChoice(recipe.first_token(), v1::FIRST_TOKEN_QUANTIZED, v1::FirstToken_descriptor(),
+            "first token ", parts);
+  for (std::string& option : RecipeOptions(recipe)) parts.push_back(std::move(option));
+  const bool is_named = !recipe.name().empty() && recipe.name() != method;
+  return absl::StrCat(is_named ? recipe.name() + ": " : "", absl::StrJoin(parts, ", "));
 }
 
 std::string DescribeWindows(int windows, int tokens) {
@@ -106,18 +114,45 @@ std::string Ago(const google::protobuf::Timestamp& time, absl::Time now) {
 }  // namespace
 
 KeyValues DescribeSpec(const v1::JobSpec& spec) {
-  KeyValues pairs;
-  if (!spec.display_name().empty()) pairs.push_back({"name", spec.display_name()});
-  if (spec.kind() == v1::JOB_KIND_COMPARE) pairs.push_back({"kind", std::string("comparison")});
-  pairs.push_back({"model", spec.model().uri()});
-  pairs.push_back({"training text", DescribeText(spec.training_text())});
-  pairs.push_back({"evaluation text", DescribeText(spec.evaluation_text())});
+  KeyValues pairs = DescribeInputs(spec);
   if (spec.has_recipe()) pairs.push_back({"recipe", DescribeRecipe(spec.recipe())});
   for (const v1::Recipe& baseline : spec.baselines()) {
     pairs.push_back(
         {pairs.back().first == "baselines" || pairs.back().first.empty() ? "" : "baselines",
          DescribeRecipe(baseline)});
   }
+  for (auto& pair : DescribeMeasures(spec)) pairs.push_back(std::move(pair));
+  return pairs;
+}
+
+Table RecipeTable(const v1::JobSpec& spec) {
+  Table table({{"row"}, {"method"}, {"first token"}, {"options"}});
+  const auto add = [&table](const v1::Recipe& recipe, TextColor color) {
+    const std::string method = MethodText(recipe);
+    table.AddRow({{recipe.name().empty() ? method : recipe.name(), color},
+                  method,
+                  recipe.first_token() == v1::FIRST_TOKEN_UNSPECIFIED
+                      ? ""
+                      : ShortEnumName(v1::FirstToken_descriptor(), recipe.first_token()),
+                  absl::StrJoin(RecipeOptions(recipe), ", ")});
+  };
+  if (spec.has_recipe()) add(spec.recipe(), TextColor::kBold);
+  for (const v1::Recipe& baseline : spec.baselines()) add(baseline, TextColor::kPlain);
+  return table;
+}
+
+KeyValues DescribeInputs(const v1::JobSpec& spec) {
+  KeyValues pairs;
+  if (!spec.display_name().empty()) pairs.push_back({"name", spec.display_name()});
+  if (spec.kind() == v1::JOB_KIND_COMPARE) pairs.push_back({"kind", std::string("comparison")});
+  pairs.push_back({"model", spec.model().uri()});
+  pairs.push_back({"training text", DescribeText(spec.training_text())});
+  pairs.push_back({"evaluation text", DescribeText(spec.evaluation_text())});
+  return pairs;
+}
+
+KeyValues DescribeMeasures(const v1::JobSpec& spec) {
+  KeyValues pairs;
   if (spec.calibration().window_tokens() > 0) {
     pairs.push_back({"calibration", DescribeWindows(spec.calibration().window_count(),
                                                     spec.calibration().window_tokens())});

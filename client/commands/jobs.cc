@@ -18,22 +18,6 @@ namespace {
 
 constexpr int kPageSize = 200;
 
-// Newest first, at most `limit`.
-absl::StatusOr<v1::ListJobsResponse> ListUpTo(ServiceClient& client, v1::ListJobsRequest request,
-                                              int limit) {
-  v1::ListJobsResponse all;
-  do {
-    request.set_page_size(std::min(limit - all.jobs_size(), kPageSize));
-    SASQ_ASSIGN_OR_RETURN(v1::ListJobsResponse page, client.ListJobs(request));
-    for (v1::Job& job : *page.mutable_jobs()) {
-      if (all.jobs_size() < limit) *all.add_jobs() = std::move(job);
-    }
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty() && all.jobs_size() < limit);
-  all.set_next_page_token(request.page_token());
-  return all;
-}
-
 // The perplexity of the job's own recipe with its ratio to the float model, once measured; of a
 // comparison the number of rows.
 std::string ResultText(const v1::Job& job) {
@@ -88,6 +72,21 @@ absl::StatusOr<v1::Job> FindJob(const CommandContext& context, const std::string
 }
 
 }  // namespace
+
+absl::StatusOr<v1::ListJobsResponse> ListUpTo(ServiceClient& client, v1::ListJobsRequest request,
+                                              int limit) {
+  v1::ListJobsResponse all;
+  do {
+    request.set_page_size(std::min(limit - all.jobs_size(), kPageSize));
+    SASQ_ASSIGN_OR_RETURN(v1::ListJobsResponse page, client.ListJobs(request));
+    for (v1::Job& job : *page.mutable_jobs()) {
+      if (all.jobs_size() < limit) *all.add_jobs() = std::move(job);
+    }
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty() && all.jobs_size() < limit);
+  all.set_next_page_token(request.page_token());
+  return all;
+}
 
 absl::StatusOr<ExitCode> RunGet(const CommandContext& context, const GetOptions& options) {
   SASQ_ASSIGN_OR_RETURN(const v1::Job job, FindJob(context, options.job));

@@ -6,6 +6,10 @@
 
 namespace sasq {
 
+// Jobs in the states of `request`, newest first, at most `limit`.
+absl::StatusOr<v1::ListJobsResponse> ListUpTo(ServiceClient& client, v1::ListJobsRequest request,
+                                              int limit);
+
 absl::StatusOr<ExitCode> RunGet(const CommandContext& context, const GetOptions& options);
 absl::StatusOr<ExitCode> RunList(const CommandContext& context, const ListOptions& options);
 absl::StatusOr<ExitCode> RunWatch(const CommandContext& context, const WatchOptions& options);

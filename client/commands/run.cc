@@ -2,12 +2,15 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/command_line.h"
 #include "client/commands/artifacts.h"
 #include "client/commands/compare.h"
+#include "client/commands/doctor.h"
 #include "client/commands/export.h"
 #include "client/commands/gate.h"
 #include "client/commands/health.h"
@@ -15,7 +18,10 @@
 #include "client/commands/provenance.h"
 #include "client/commands/report.h"
 #include "client/commands/submit.h"
+#include "client/commands/top.h"
 #include "client/commands/workers.h"
+#include "client/completion.h"
+#include "client/man_page.h"
 #include "client/settings.h"
 #include "common/metrics.h"
 #include "common/status_macros.h"
@@ -53,15 +59,35 @@ struct Runner {
   Result operator()(const ReportOptions& options) const { return RunReport(context, options); }
   Result operator()(const HealthOptions& options) const { return RunHealth(context, options); }
   Result operator()(const WorkersOptions&) const { return RunWorkers(context); }
-  Result operator()(const VersionOptions&) const { return ExitCode::kOk; }  // needs no service
+  Result operator()(const TopOptions& options) const { return RunTop(context, options); }
+  // What RunAlone has done.
+  Result operator()(const DoctorOptions&) const { return ExitCode::kOk; }
+  Result operator()(const CompletionOptions&) const { return ExitCode::kOk; }
+  Result operator()(const ManOptions&) const { return ExitCode::kOk; }
+  Result operator()(const VersionOptions&) const { return ExitCode::kOk; }
 };
+
+// The commands that need no service, or ask first whether there is one. Nothing for all others.
+std::optional<ExitCode> RunAlone(const GlobalOptions& globals, const CommandOptions& command,
+                                 Console& console, Interrupt* interrupt) {
+  if (std::holds_alternative<DoctorOptions>(command)) {
+    return RunDoctor(globals, console, *Clock::Real(), interrupt);
+  }
+  if (const auto* completion = std::get_if<CompletionOptions>(&command)) {
+    console.out.Write(CompletionScript(DescribeCommandLine(), completion->shell));
+  } else if (std::holds_alternative<ManOptions>(command)) {
+    console.out.Write(ManPage(DescribeCommandLine(), Version()));
+  } else if (std::holds_alternative<VersionOptions>(command)) {
+    console.out.WriteLine(absl::StrCat("sasq ", Version()));
+  } else {
+    return std::nullopt;
+  }
+  return ExitCode::kOk;
+}
 
 absl::StatusOr<ExitCode> Run(const GlobalOptions& globals, const CommandOptions& command,
                              Console& console, Interrupt* interrupt) {
-  if (std::holds_alternative<VersionOptions>(command)) {
-    console.out.WriteLine(absl::StrCat("sasq ", Version()));
-    return ExitCode::kOk;
-  }
+  if (const auto done = RunAlone(globals, command, console, interrupt)) return *done;
   SASQ_ASSIGN_OR_RETURN(const ConnectionSettings connection, ResolveConnection(globals.connection));
   SASQ_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel,
                         MakeServiceChannel(connection.endpoint, connection.security));

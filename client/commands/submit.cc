@@ -53,30 +53,41 @@ absl::StatusOr<v1::SubmitJobResponse> Send(const CommandContext& context,
   return response;
 }
 
-std::string PlanText(const CommandContext& context, const v1::SubmitJobResponse& response) {
+std::string PlannedTime(const v1::Plan& plan) {
+  if (!plan.has_duration()) return "unknown while no worker is connected";
+  const absl::Duration duration =
+      absl::Seconds(plan.duration().seconds()) + absl::Nanoseconds(plan.duration().nanos());
+  return absl::StrCat("about ", DurationText(duration), " on the fastest connected worker");
+}
+
+// What the job reads, the rows that it measures, and what that takes.
+std::string PlanText(const v1::SubmitJobResponse& response, const TextStyle& style, int width) {
   const v1::Plan& plan = response.plan();
-  std::vector<std::pair<std::string, TableCell>> pairs = DescribeSpec(response.job().spec());
-  if (!plan.model_readable()) {
-    pairs.push_back({"estimate",
-                     {"none: the service cannot read the model's config.json; the "
-                      "worker will check the rest",
-                      TextColor::kYellow}});
-  } else {
-    const std::string duration =
-        plan.has_duration() ? absl::StrCat("about ",
-                                           DurationText(absl::Seconds(plan.duration().seconds()) +
-                                                        absl::Nanoseconds(plan.duration().nanos())),
-                                           " on the fastest connected worker")
-                            : "unknown while no worker is connected";
-    pairs.push_back({"architecture", plan.architecture()});
-    pairs.push_back({"parameters", CountText(static_cast<double>(plan.parameter_count()))});
-    pairs.push_back({"sites", absl::StrCat(plan.site_count(), ", one scale each")});
-    pairs.push_back({"tokens", CountText(static_cast<double>(plan.token_count()))});
-    pairs.push_back({"arithmetic", CountText(plan.flop_count()) + "FLOP"});
-    pairs.push_back({"memory", "about " + BytesText(plan.memory_bytes())});
-    pairs.push_back({"time", duration});
+  const v1::JobSpec& spec = response.job().spec();
+  KeyValues pairs = DescribeInputs(spec);
+  for (auto& pair : DescribeMeasures(spec)) pairs.push_back(std::move(pair));
+  std::string text = RenderKeyValues(pairs, style);
+  if (const Table rows = RecipeTable(spec); !rows.empty()) {
+    absl::StrAppend(&text, "\n", rows.Render(style, width));
   }
-  return RenderKeyValues(pairs, context.console.out.style());
+  if (!plan.model_readable()) {
+    return absl::StrCat(text, "\n",
+                        style.Paint(TextColor::kYellow,
+                                    "no estimate: the service cannot read the model's config.json; "
+                                    "the worker will check the rest"),
+                        "\n");
+  }
+  Table estimate({{"estimate"}, {"", Table::Align::kLeft, /*may_shrink=*/true}});
+  estimate.AddRow(
+      {std::string("model"),
+       absl::StrCat(plan.architecture(), ", ",
+                    CountText(static_cast<double>(plan.parameter_count())), " parameters")});
+  estimate.AddRow({std::string("sites"), absl::StrCat(plan.site_count(), ", one scale each")});
+  estimate.AddRow({std::string("tokens"), CountText(static_cast<double>(plan.token_count()))});
+  estimate.AddRow({std::string("arithmetic"), CountText(plan.flop_count()) + "FLOP"});
+  estimate.AddRow({std::string("memory"), "about " + BytesText(plan.memory_bytes())});
+  estimate.AddRow({std::string("time"), PlannedTime(plan)});
+  return absl::StrCat(text, "\n", estimate.Render(style, width));
 }
 
 }  // namespace
@@ -114,7 +125,8 @@ absl::StatusOr<ExitCode> RunPlan(const CommandContext& context, const PlanOption
   SASQ_ASSIGN_OR_RETURN(const v1::SubmitJobResponse response,
                         Send(context, options.spec, "", /*validate_only=*/true));
   if (context.wants_table()) {
-    context.console.out.Write(PlanText(context, response));
+    OutputStream& out = context.console.out;
+    out.Write(PlanText(response, out.style(), out.Width()));
   } else {
     context.PrintMessage(response);
   }

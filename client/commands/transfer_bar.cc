@@ -23,7 +23,9 @@ std::string RenderTransfer(const std::string& name, int64_t size_bytes, int64_t 
   const std::string head = PadRight(TruncateToWidth(name, kNameColumns), kNameColumns);
   std::string tail = absl::StrFormat("%3.0f%%  %s", 100 * fraction, BytesText(done_bytes));
   if (bytes_per_second > 0) {
-    absl::StrAppend(&tail, "  ", BytesText(static_cast<int64_t>(bytes_per_second)), "/s");
+    const double left = static_cast<double>(size_bytes - done_bytes) / bytes_per_second;
+    absl::StrAppend(&tail, "  ", BytesText(static_cast<int64_t>(bytes_per_second)), "/s  ",
+                    DurationText(absl::Seconds(left)), " left");
   }
   const int bar = std::min(kBarColumns, width - kNameColumns - DisplayWidth(tail) - 2);
   if (bar < 5) return TruncateToWidth(absl::StrCat(head, " ", tail), width);

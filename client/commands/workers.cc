@@ -8,9 +8,8 @@
 #include "common/status_macros.h"
 
 namespace sasq {
-namespace {
 
-TextColor ColorOfWorker(v1::WorkerState state) {
+TextColor ColorOf(v1::WorkerState state) {
   switch (state) {
     case v1::WORKER_STATE_BUSY:
       return TextColor::kCyan;
@@ -23,7 +22,6 @@ TextColor ColorOfWorker(v1::WorkerState state) {
   }
 }
 
-// `cpu AMD EPYC, 2 threads, avx512_vnni`.
 std::string DeviceText(const v1::WorkerCapabilities& capabilities) {
   std::string text =
       absl::StrCat(ShortEnumName(v1::DeviceKind_descriptor(), capabilities.device_kind()), " ",
@@ -34,8 +32,6 @@ std::string DeviceText(const v1::WorkerCapabilities& capabilities) {
   }
   return absl::StrCat(text, ", ", capabilities.kernel_path());
 }
-
-}  // namespace
 
 absl::StatusOr<ExitCode> RunWorkers(const CommandContext& context) {
   SASQ_ASSIGN_OR_RETURN(const v1::ListWorkersResponse workers, context.client.ListWorkers());
@@ -63,15 +59,15 @@ absl::StatusOr<ExitCode> RunWorkers(const CommandContext& context) {
   const absl::Time now = context.clock.Now();
   for (const v1::Worker& worker : workers.workers()) {
     const v1::WorkerCapabilities& capabilities = worker.capabilities();
-    table.AddRow({worker.id(),
-                  {ShortEnumName(v1::WorkerState_descriptor(), worker.state()),
-                   ColorOfWorker(worker.state())},
-                  ShortJobId(worker.job()),
-                  DurationText(now - ToTime(worker.last_seen_time())) + " ago",
-                  BytesText(capabilities.memory_bytes()),
-                  CountText(capabilities.float_flops_per_second()) + "FLOP/s",
-                  worker.version(),
-                  DeviceText(capabilities)});
+    table.AddRow(
+        {worker.id(),
+         {ShortEnumName(v1::WorkerState_descriptor(), worker.state()), ColorOf(worker.state())},
+         ShortJobId(worker.job()),
+         DurationText(now - ToTime(worker.last_seen_time())) + " ago",
+         BytesText(capabilities.memory_bytes()),
+         CountText(capabilities.float_flops_per_second()) + "FLOP/s",
+         worker.version(),
+         DeviceText(capabilities)});
   }
   out.Write(table.Render(out.style(), out.Width()));
   return ExitCode::kOk;

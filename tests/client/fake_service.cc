@@ -1,6 +1,7 @@
 #include "tests/client/fake_service.h"
 
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/support/server_interceptor.h>
 
 #include <algorithm>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/enum_names.h"
+#include "common/metrics.h"
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
@@ -18,6 +20,36 @@ namespace {
 constexpr size_t kChunkBytes = 1000;
 // How often a held stream looks whether its client has gone: the synchronous API tells nobody.
 constexpr absl::Duration kHoldPoll = absl::Milliseconds(5);
+
+// Puts the script's headers on every answer.
+class HeadersInterceptor final : public grpc::experimental::Interceptor {
+ public:
+  explicit HeadersInterceptor(const FakeService& service) : service_(service) {}
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(
+            grpc::experimental::InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      for (const auto& header : service_.headers()) {
+        methods->GetSendInitialMetadata()->insert(header);
+      }
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const FakeService& service_;
+};
+
+class HeadersFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  explicit HeadersFactory(const FakeService& service) : service_(service) {}
+  grpc::experimental::Interceptor* CreateServerInterceptor(
+      grpc::experimental::ServerRpcInfo* /*info*/) override {
+    return new HeadersInterceptor(service_);
+  }
+
+ private:
+  const FakeService& service_;
+};
 
 }  // namespace
 
@@ -64,11 +96,29 @@ FakeService::FakeService(int port) {
                            &port_);
   builder.RegisterService(static_cast<v1::QuantizationService::Service*>(this));
   builder.RegisterService(static_cast<v1::ArtifactService::Service*>(this));
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+  creators.push_back(std::make_unique<HeadersFactory>(*this));
+  builder.experimental().SetInterceptorCreators(std::move(creators));
   server_ = builder.BuildAndStart();
   SASQ_CHECK(server_ != nullptr && port_ != 0);
 }
 
 void FakeService::StopServing() { server_->GetHealthCheckService()->SetServingStatus(false); }
+
+void FakeService::SetHeaders(Headers headers) {
+  MutexLock lock(&mutex_);
+  headers_ = std::move(headers);
+}
+
+void FakeService::Deny(grpc::Status status) {
+  MutexLock lock(&mutex_);
+  list_status_ = std::move(status);
+}
+
+std::map<std::string, std::string> FakeService::headers() const {
+  MutexLock lock(&mutex_);
+  return headers_ == nullptr ? std::map<std::string, std::string>() : headers_();
+}
 
 FakeService::~FakeService() {
   server_->Shutdown(std::chrono::system_clock::now());  // at once: calls end as on a crash
@@ -179,6 +229,7 @@ grpc::Status FakeService::GetJob(grpc::ServerContext*, const v1::GetJobRequest* 
 grpc::Status FakeService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request,
                                    v1::ListJobsResponse* response) {
   MutexLock lock(&mutex_);
+  if (!list_status_.ok()) return list_status_;
   const auto& states = request->states();
   size_t next = request->page_token().empty() ? 0 : std::stoul(request->page_token());
   for (; next < jobs_.size() && response->jobs_size() < 2; ++next) {
@@ -256,6 +307,7 @@ grpc::Status FakeService::ListWorkers(grpc::ServerContext*, const v1::ListWorker
   worker->set_id("worker-1");
   worker->set_state(v1::WORKER_STATE_BUSY);
   worker->set_job(JobName("abc123"));
+  worker->set_version(std::string(Version()));
   worker->mutable_capabilities()->set_device_kind(v1::DEVICE_KIND_CPU);
   worker->mutable_capabilities()->set_device_name("Xeon \x1b[31m@ 2.5 GHz");
   worker->mutable_capabilities()->set_kernel_path("avx512_vnni");

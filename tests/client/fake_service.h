@@ -33,6 +33,9 @@ struct WatchScript {
   bool hold = false;  // stay open after the last job until the client goes
 };
 
+// What every answer says besides.
+using Headers = std::function<std::map<std::string, std::string>()>;
+
 // A server on a free port of the loopback. Thread-safe.
 class FakeService final : public v1::QuantizationService::Service,
                           public v1::ArtifactService::Service {
@@ -53,7 +56,11 @@ class FakeService final : public v1::QuantizationService::Service,
   void Reject(const v1::GateResult& result);  // the one artifact
   void BreakDownloadAt(size_t offset);        // once
   void StopServing();                         // as the health check says
+  void SetHeaders(Headers headers);           // of every answer
+  void Deny(grpc::Status status);             // what ListJobs answers
   void SetSubmit(std::function<grpc::Status(const v1::SubmitJobRequest&, v1::SubmitJobResponse*)>);
+
+  std::map<std::string, std::string> headers() const;
 
   // What clients did.
   std::vector<int64_t> watch_offsets() const;     // after_sequence of each WatchJob
@@ -103,6 +110,8 @@ class FakeService final : public v1::QuantizationService::Service,
   std::vector<int64_t> download_offsets_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mutex_);
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
+  Headers headers_ ABSL_GUARDED_BY(mutex_);
+  grpc::Status list_status_ ABSL_GUARDED_BY(mutex_);
 
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <thread>
 
+#include "common/answer_headers.h"
+#include "common/metrics.h"
 #include "tests/server/server_fixture.h"
 
 namespace sasq {
@@ -59,6 +61,27 @@ TEST_F(ServerTest, EveryServiceIsHealthy) {
   std::string response;
   EXPECT_EQ(RawCall(channel_, "/grpc.health.v1.Health/Check", "\x0a\x01x", &response).error_code(),
             grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ServerTest, EveryAnswerTellsVersionAndClock) {
+  v1::GetJobRequest wrong;
+  wrong.set_name("none");
+  v1::GetJobResponse unused;
+  const auto context = Context();
+  const absl::Time before = absl::Now();
+  EXPECT_EQ(jobs_->GetJob(context.get(), wrong, &unused).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  const auto header = [&context](const char* name) {
+    const auto& headers = context->GetServerInitialMetadata();
+    const auto found = headers.find(name);
+    return found == headers.end() ? "" : std::string(found->second.data(), found->second.size());
+  };
+  EXPECT_EQ(header(kVersionHeader), Version());
+  absl::Time time;
+  std::string error;
+  ASSERT_TRUE(absl::ParseTime(kDateHeaderFormat, header(kDateHeader), &time, &error)) << error;
+  EXPECT_GE(time, before - absl::Seconds(1));
+  EXPECT_LE(time, absl::Now());
 }
 
 TEST_F(ServerTest, ReflectionListsTheServices) {
