@@ -86,6 +86,7 @@ class Service:
     """A coordinator with its data, and workers."""
 
     def __init__(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.data_dir = folder / "data"
         self.programs = []

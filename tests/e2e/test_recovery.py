@@ -49,11 +49,13 @@ def test_five_kills_give_the_same_bytes(service, client, make_spec, tmp_path):
     name = client.submit(spec)
     chosen = random.Random(os.environ.get("SASQ_TEST_SEED", "5"))
     stops = sorted(chosen.sample(range(LONG_STEPS // 20, LONG_STEPS * 9 // 10), 5))
+    holder = "worker"
     for i, stop in enumerate(stops):
-        client.watch(name, until=lambda job: (job.get("progress") or {}).get("stage") == "STAGE_TRAIN" and int(
-            job["progress"]["step"]) >= stop)
+        client.watch(name, until=lambda job: job["worker"] == holder and (job.get("progress") or {}).get(
+            "stage") == "STAGE_TRAIN" and int(job["progress"]["step"]) >= stop)
         service.programs[-1].kill()
-        service.start_worker(f"worker-{i}")
+        holder = f"worker-{i}"
+        service.start_worker(holder)
     job = client.watch(name)
     assert job["state"] == "JOB_STATE_SUCCEEDED", job
     assert job["attempt_count"] == 6
