@@ -215,8 +215,9 @@ absl::Status BlobKeeper::RemoveOrphans() {
   SASQ_ASSIGN_OR_RETURN(const std::vector<std::string> digests, blobs_.List());
   SASQ_ASSIGN_OR_RETURN(const JobStats stats, jobs_.Stats());
   if (stats.count_by_state.empty() && !digests.empty()) {
-    LogWarning("blobs_kept", {{"blobs", digests.size()},
-                              {"why", "the job store knows no job: is it the one of these blobs?"}});
+    LogWarning("blobs_kept",
+               {{"blobs", digests.size()},
+                {"why", "the job store knows no job: is it the one of these blobs?"}});
     return absl::OkStatus();
   }
   RemoveUnreferenced(digests);
