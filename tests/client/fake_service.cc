@@ -106,7 +106,7 @@ FakeService::FakeService(int port) {
 void FakeService::StopServing() { server_->GetHealthCheckService()->SetServingStatus(false); }
 
 void FakeService::SetHeaders(Headers headers) {
-  MutexLock lock(&mutex_);
+  MutexLock lock(&headers_mutex_);
   headers_ = std::move(headers);
 }
 
@@ -116,7 +116,7 @@ void FakeService::Deny(grpc::Status status) {
 }
 
 std::map<std::string, std::string> FakeService::headers() const {
-  MutexLock lock(&mutex_);
+  MutexLock lock(&headers_mutex_);
   return headers_ == nullptr ? std::map<std::string, std::string>() : headers_();
 }
 

@@ -110,7 +110,8 @@ class FakeService final : public v1::QuantizationService::Service,
   std::vector<int64_t> download_offsets_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mutex_);
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
-  Headers headers_ ABSL_GUARDED_BY(mutex_);
+  mutable Mutex headers_mutex_;  // of its own: headers are sent while mutex_ is held
+  Headers headers_ ABSL_GUARDED_BY(headers_mutex_);
   grpc::Status list_status_ ABSL_GUARDED_BY(mutex_);
 
   int port_ = 0;
