@@ -167,6 +167,7 @@ absl::StatusOr<std::vector<JobRecord>> ReadJobRows(const PostgresRows& rows) {
 
 std::vector<std::string> FirstColumn(const PostgresRows& rows) {
   std::vector<std::string> column;
+  column.reserve(static_cast<size_t>(rows.size()));
   for (int row = 0; row < rows.size(); ++row) column.push_back(rows.Bytes(row, 0));
   return column;
 }
