@@ -59,10 +59,10 @@ class Doctor {
   ExitCode exit_code() const { return exit_code_; }
 
  private:
-  void Add(std::string name, std::string detail) {
+  void Add(std::string name, const std::string& detail) {
     checks_.push_back({std::move(name), Level::kOk, CleanLine(detail), ""});
   }
-  void Warn(std::string name, std::string detail, std::string remedy) {
+  void Warn(std::string name, const std::string& detail, std::string remedy) {
     checks_.push_back({std::move(name), Level::kWarning, CleanLine(detail), std::move(remedy)});
   }
   // Messages of statuses name their remedy.

@@ -37,6 +37,7 @@ std::string CountWorkers(const std::vector<v1::Worker>& workers) {
   std::map<v1::WorkerState, int> counts;
   for (const v1::Worker& worker : workers) ++counts[worker.state()];
   std::vector<std::string> parts;
+  parts.reserve(counts.size());
   for (const auto& [state, count] : counts) {
     parts.push_back(absl::StrCat(count, " ", ShortEnumName(v1::WorkerState_descriptor(), state)));
   }
