@@ -14,6 +14,7 @@
 
 #include "common/sha256.h"
 #include "tests/client/fake_service.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -25,14 +26,11 @@ using ::testing::HasSubstr;
 class DownloadTest : public ::testing::Test {
  protected:
   DownloadTest() {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
     for (int i = 0; i < 5000; ++i) bytes_ += static_cast<char>(i * 7 + i / 256);
     blob_.set_file_name("scales.safetensors");
     blob_.set_sha256(Sha256Hex(bytes_));
     blob_.set_size_bytes(5000);
   }
-  ~DownloadTest() override { std::filesystem::remove_all(folder_); }
 
   static std::string Read(const std::string& path) {
     std::ostringstream text;
@@ -48,8 +46,8 @@ class DownloadTest : public ::testing::Test {
     return DownloadFile(client_, blob_, path_, reconnector, [](int64_t) {});
   }
 
-  const std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) / ("sasq_download_" + std::to_string(::getpid()));
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
   const std::string path_ = (folder_ / "scales.safetensors").string();
   const std::string part_ = path_ + ".part";
   std::string bytes_;

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <utility>
 
 #include "common/status_macros.h"
 #include "gtest/gtest.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq::testing {
 namespace {
@@ -37,11 +37,9 @@ bool ReadSome(int fd, std::string* text) {
 }  // namespace
 
 Program::Program(const Options& options) {
-  const std::string home =
-      (std::filesystem::path(::testing::TempDir()) / "sasq_empty_home").string();
-  std::filesystem::create_directories(home);
+  static const TemporaryFolder home;
   std::map<std::string, std::string> environment = {
-      {"HOME", home}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
+      {"HOME", home.path()}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
   for (const auto& [key, value] : options.environment) environment[key] = value;
   std::vector<std::string> words = {SASQ_PROGRAM}, settings;
   words.insert(words.end(), options.arguments.begin(), options.arguments.end());

@@ -13,6 +13,7 @@
 #include "tests/client/program.h"
 #include "tests/quant/artifact/sample.h"
 #include "tests/support/key_pair.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq::testing {
 namespace {
@@ -25,7 +26,6 @@ using ::testing::StartsWith;
 class ProgramResultsTest : public ::testing::Test {
  protected:
   ProgramResultsTest() {
-    std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_ / "artifact");
     for (const NamedFile& file : SampleArtifact()) {
       Write("artifact/" + file.file_name, file.content);
@@ -36,7 +36,6 @@ class ProgramResultsTest : public ::testing::Test {
     Write("key.pub", pair.public_pem);
     service_.AddJob(Job());
   }
-  ~ProgramResultsTest() override { std::filesystem::remove_all(folder_); }
 
   v1::Job Job() const {
     v1::Job job = MakeSucceededJob(name_, 6);
@@ -63,8 +62,8 @@ class ProgramResultsTest : public ::testing::Test {
     return ReadFile((folder_ / name).string(), 1 << 26).value();
   }
 
-  const std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) / ("sasq_results_" + std::to_string(::getpid()));
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
   const std::string name_ = JobName("abc123");
   FakeService service_;
 };

@@ -12,6 +12,7 @@
 
 #include "common/rpc_status.h"
 #include "tests/client/fake_service.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq::testing {
 namespace {
@@ -25,8 +26,6 @@ using ::testing::StartsWith;
 class ProgramTest : public ::testing::Test {
  protected:
   ProgramTest() {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
     service_.SetSubmit([this](const v1::SubmitJobRequest& request, auto* response) {
       submitted_ = request;
       *response->mutable_job() = MakeJob(name_, v1::JOB_STATE_QUEUED, 1);
@@ -34,7 +33,6 @@ class ProgramTest : public ::testing::Test {
       return grpc::Status::OK;
     });
   }
-  ~ProgramTest() override { std::filesystem::remove_all(folder_); }
 
   ProgramResult Run(std::vector<std::string> arguments) {
     return RunProgram(std::move(arguments), {{"SASQ_ENDPOINT", service_.endpoint()}});
@@ -44,8 +42,8 @@ class ProgramTest : public ::testing::Test {
     return (folder_ / name).string();
   }
 
-  const std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) / ("sasq_program_" + std::to_string(::getpid()));
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
   const std::string name_ = JobName("abc123");
   v1::SubmitJobRequest submitted_;  // written by a call that ends before it is read
   FakeService service_;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/file.h"
-#include "common/uid.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -30,7 +30,8 @@ class SettingsTest : public testing::Test {
   }
   void Write(const std::string& config) { ASSERT_TRUE(WriteFileDurably(path_, config).ok()); }
 
-  const std::string path_ = testing::TempDir() + "/sasq-" + NewUid() + ".yaml";
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_.Path("config.yaml");
 };
 
 TEST_F(SettingsTest, DefaultsAreLoopbackWithoutTlsAndToken) {

@@ -14,6 +14,7 @@
 #include "common/rpc_status.h"
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -228,19 +229,13 @@ TEST(SpecFileTest, AWildFileGivesABoundedReport) {
 
 class SpecFolderTest : public ::testing::Test {
  protected:
-  SpecFolderTest()
-      : folder_(std::filesystem::path(::testing::TempDir()) /
-                ("sasq_spec_" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~SpecFolderTest() override { std::filesystem::remove_all(folder_); }
-
   std::string Write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name) << text;
     return (folder_ / name).string();
   }
 
-  const std::filesystem::path folder_;
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
 };
 
 TEST_F(SpecFolderTest, PathsOfAFileStartAtItsFolder) {

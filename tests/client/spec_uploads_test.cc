@@ -9,7 +9,7 @@
 
 #include "client/spec_fields.h"
 #include "common/sha256.h"
-#include "tests/quant/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {

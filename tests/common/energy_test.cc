@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
-#include "common/uid.h"
 #include "tests/common/fake_nvml.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -19,14 +19,11 @@ constexpr uint64_t kRange = 262'143'328'850;  // microjoules, as Intel's package
 // A powercap folder of our own.
 class RaplTest : public ::testing::Test {
  protected:
-  RaplTest()
-      : folder_(absl::StrCat(::testing::TempDir(), "/", NewUid())),
-        clock_(absl::FromUnixSeconds(1'700'000'000)) {
+  RaplTest() : clock_(absl::FromUnixSeconds(1'700'000'000)) {
     options_.powercap_folder = folder_.string();
     options_.clock = &clock_;
     Write("intel-rapl", "enabled", 1);  // the control type itself
   }
-  ~RaplTest() override { std::filesystem::remove_all(folder_); }
 
   template <typename Value>
   void Write(const std::string& domain, const std::string& file, const Value& value) {
@@ -42,7 +39,8 @@ class RaplTest : public ::testing::Test {
 
   void SetEnergy(const std::string& domain, uint64_t energy) { Write(domain, "energy_uj", energy); }
 
-  const std::filesystem::path folder_;
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
   ManualClock clock_;
   EnergyMeterOptions options_;
 };

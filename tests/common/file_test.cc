@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "common/uid.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -18,17 +18,13 @@ using ::testing::HasSubstr;
 
 class FileTest : public ::testing::Test {
  protected:
-  FileTest() : folder_(absl::StrCat(::testing::TempDir(), "/", NewUid())) {
-    EXPECT_TRUE(MakeFolders(folder_).ok());
-  }
-  ~FileTest() override { std::filesystem::remove_all(folder_); }
-
   std::string Path(const std::string& name) const { return absl::StrCat(folder_, "/", name); }
   size_t FileCount() const {
     return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder_), {}));
   }
 
-  const std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
 };
 
 TEST_F(FileTest, TellsTheSpaceOfADisk) {

@@ -8,17 +8,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
-#include "common/uid.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
 
 class PartFileTest : public testing::Test {
  protected:
-  PartFileTest() { std::filesystem::create_directories(folder_); }
-  ~PartFileTest() override { std::filesystem::remove_all(folder_); }
-
-  const std::string folder_ = absl::StrCat(testing::TempDir(), "sasq-", NewUid());
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
   const std::string path_ = folder_ + "/file.part";
 };
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "common/file.h"
-#include "common/uid.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -38,8 +38,8 @@ TEST(RpcChannelTest, SaysWhichFileIsWrong) {
   security.files.authorities = "/nowhere/ca.pem";
   EXPECT_THAT(std::string(Make("service:1", security).message()),
               testing::HasSubstr("/nowhere/ca.pem"));
-  const std::string path = testing::TempDir() + "/sasq-" + NewUid();
-  ASSERT_TRUE(WriteFileDurably(path, "no PEM").ok());
+  const TemporaryFolder folder;
+  const std::string path = folder.Write("ca.pem", "no PEM");
   security.files.authorities = path;
   EXPECT_THAT(std::string(Make("service:1", security).message()),
               testing::HasSubstr("no certificate in PEM form"));

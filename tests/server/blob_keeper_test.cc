@@ -14,6 +14,7 @@
 #include "server/names.h"
 #include "server/sqlite_job_store.h"
 #include "tests/server/test_jobs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -35,7 +36,7 @@ class TwoKeepersTest : public testing::Test {
 
   bool IsThere(const std::string& sha256) { return blobs_->SizeOf(sha256)->has_value(); }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
   ManualClock clock_{absl::FromUnixSeconds(1'000'000)};
   MetricRegistry registry_;
   ServerMetrics metrics_{registry_};

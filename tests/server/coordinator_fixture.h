@@ -20,6 +20,7 @@
 #include "server/lease_manager.h"
 #include "server/sqlite_job_store.h"
 #include "tests/server/test_jobs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 
@@ -186,7 +187,7 @@ class CoordinatorFixture : public testing::Test {
     EXPECT_EQ(ReasonOf(status), "LEASE_LOST");
   }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
   ManualClock clock_{absl::FromUnixSeconds(1'700'000'000)};
   MetricRegistry registry_;
   ServerMetrics metrics_{registry_};

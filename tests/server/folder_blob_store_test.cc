@@ -10,6 +10,7 @@
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "tests/server/blob_store_conformance.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -28,7 +29,7 @@ class FolderPlace final : public BlobStorePlace {
   }
 
  private:
-  TempFolder folder_;
+  TemporaryFolder folder_;
 };
 
 std::unique_ptr<BlobStorePlace> MakePlace() { return std::make_unique<FolderPlace>(); }
@@ -47,7 +48,7 @@ class FolderBlobStoreTest : public testing::Test {
     return folder_.path() + "/" + sha256.substr(0, 2) + "/" + sha256;
   }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
   std::unique_ptr<FolderBlobStore> store_;
 };
 

@@ -23,6 +23,7 @@
 #include "server/job_store.h"
 #include "server/names.h"
 #include "tests/server/test_jobs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 
@@ -82,7 +83,7 @@ class JobStoreConformance : public testing::TestWithParam<JobStoreFactory> {
     return leased.ok() && leased->has_value() ? JobId((*leased)->record.job) : "none";
   }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
   std::unique_ptr<JobStore> store_;
 };
 

@@ -10,6 +10,7 @@
 #include "server/spec_validation.h"
 #include "server/timestamps.h"
 #include "tests/server/test_jobs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -28,7 +29,7 @@ class PlanTest : public testing::Test {
     return *CompleteSpec(spec);
   }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(PlanTest, ModelThatOnlyTheWorkerCanReadIsAccepted) {

@@ -8,6 +8,7 @@
 #include "tests/server/job_store_conformance.h"
 #include "tests/server/job_store_thread_conformance.h"
 #include "tests/server/postgres_server.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -91,7 +92,7 @@ class PostgresTest : public testing::Test {
     return *std::move(connection);
   }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
   const PostgresOptions database_ = DatabaseOf(folder_.path());
 };
 
@@ -318,7 +319,7 @@ TEST_F(PostgresTest, KilledInTheMiddleOfWritesLosesNothing) {
 }
 
 TEST(PostgresErrors, SayWhatIsFull) {
-  TempFolder folder;
+  TemporaryFolder folder;
   const std::unique_ptr<PostgresConnection> connection =
       *PostgresConnection::Open(DatabaseOf(folder.path()));
   const auto raise = [&](const std::string& state) {

@@ -8,6 +8,7 @@
 #include "server/postgres.h"
 #include "tests/server/child_process.h"
 #include "tests/server/test_jobs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 
@@ -27,7 +28,7 @@ class PostgresServer {
  private:
   std::string UrlOf(const std::string& database) const;
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
   const std::string user_;  // empty: the one who runs the test
   std::unique_ptr<ChildProcess> process_;
 };

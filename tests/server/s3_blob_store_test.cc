@@ -2,6 +2,7 @@
 
 #include "tests/server/blob_store_conformance.h"
 #include "tests/server/s3_server.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -43,7 +44,7 @@ class S3Place final : public BlobStorePlace {
 
  private:
   const std::string bucket_ = "bucket-" + NewUid();
-  TempFolder folder_;
+  TemporaryFolder folder_;
 };
 
 std::unique_ptr<BlobStorePlace> MakePlace() { return std::make_unique<S3Place>(); }

@@ -7,6 +7,7 @@
 #include "quant/source/s3_bucket.h"
 #include "tests/server/child_process.h"
 #include "tests/server/test_jobs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 
@@ -20,7 +21,7 @@ class S3Server {
   void MakeBucket(const std::string& name) const;
 
  private:
-  TempFolder folder_;
+  TemporaryFolder folder_;
   ChildProcess process_;
   std::string endpoint_;
 };

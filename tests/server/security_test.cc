@@ -17,6 +17,7 @@
 #include "server/access/token.h"
 #include "server/access/token_admin.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -228,7 +229,7 @@ TEST_F(SecurityTest, ThousandsOfUnfinishedStreamsLeaveTheServerAlive) {
 }
 
 TEST(SecurityOptionsTest, AddressesThatOthersReachWantTlsAndTokens) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   Server::Options options;
   options.data_folder = folder.path();
   options.metrics_address = "";
@@ -248,7 +249,7 @@ TEST(SecurityOptionsTest, AddressesThatOthersReachWantTlsAndTokens) {
 }
 
 TEST(SecurityOptionsTest, SaysWhichFileIsWrong) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   Server::Options options;
   options.data_folder = folder.path() + "/data";
   options.metrics_address = "";

@@ -21,6 +21,7 @@
 #include "server/timestamps.h"
 #include "tests/server/http_get.h"
 #include "tests/server/test_jobs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 
@@ -212,7 +213,7 @@ class ServerFixture : public testing::Test {
   }
 
   bool with_metrics_ = false;  // set in the constructor
-  TempFolder folder_;
+  TemporaryFolder folder_;
   Server::Options options_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;

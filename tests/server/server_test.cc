@@ -13,6 +13,7 @@
 #include "common/answer_headers.h"
 #include "common/metrics.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -224,7 +225,7 @@ TEST_F(ServerMetricsTest, TakenPortsAreErrors) {
 }
 
 TEST(ServerOptionsTest, AddressesThatOthersReachWantInsecure) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   Server::Options options;
   options.data_folder = folder.path();
   options.metrics_address = "";
@@ -240,7 +241,7 @@ TEST(ServerOptionsTest, AddressesThatOthersReachWantInsecure) {
 }
 
 TEST(ServerOptionsTest, LeaseIsLongerThanItsHeartbeats) {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   Server::Options options;
   options.data_folder = folder.path();
   options.leases.heartbeat_interval = absl::Seconds(20);

@@ -6,6 +6,7 @@
 #include "tests/server/job_store_blob_conformance.h"
 #include "tests/server/job_store_conformance.h"
 #include "tests/server/job_store_thread_conformance.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -26,7 +27,7 @@ class SqliteTest : public testing::Test {
     return *std::move(connection);
   }
 
-  TempFolder folder_;
+  TemporaryFolder folder_;
   const std::string path_ = folder_.path() + "/jobs.sqlite";
 };
 

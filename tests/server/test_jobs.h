@@ -4,35 +4,15 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <string>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "common/uid.h"
 #include "sasq/dispatch/v1/dispatch_service.pb.h"
 #include "sasq/v1/job_spec.pb.h"
 
 namespace sasq {
-
-// A folder of its own for each test, removed with it.
-class TempFolder {
- public:
-  TempFolder() : path_(absl::StrCat(testing::TempDir(), "/sasq-", NewUid())) {
-    std::filesystem::create_directories(path_);
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  const std::string path_;
-};
 
 // Without a pause between attempts.
 inline v1::JobSpec MinimalSpec() {

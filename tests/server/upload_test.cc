@@ -8,6 +8,7 @@
 #include "server/folder_blob_store.h"
 #include "server/sqlite_job_store.h"
 #include "tests/server/server_fixture.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -271,7 +272,7 @@ class UploadRetentionTest : public testing::Test {
   bool Has(const std::string& content) { return blobs_->SizeOf(Sha256Hex(content))->has_value(); }
 
   const Principal who_;
-  TempFolder folder_;
+  TemporaryFolder folder_;
   const absl::Time now_ = absl::Now();
   MetricRegistry registry_;
   ServerMetrics metrics_{registry_};

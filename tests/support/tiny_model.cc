@@ -13,6 +13,7 @@
 #include "common/status_macros.h"
 #include "common/uid.h"
 #include "quant/format/safetensors.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq::testing {
 namespace {
@@ -192,7 +193,8 @@ std::string MakeTinyModel(const TinyModelOptions& options) {
 }
 
 std::string MakeTemporaryFolder() {
-  const std::string folder = absl::StrCat(::testing::TempDir(), "/", NewUid());
+  static const TemporaryFolder root;  // removed when the program ends
+  const std::string folder = root.Path(NewUid());
   SASQ_CHECK(MakeFolders(folder).ok());
   return folder;
 }

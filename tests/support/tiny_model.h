@@ -35,10 +35,10 @@ struct TinyModelOptions {
 // Writes the folder, which is made if need be. Ends the test program if that fails.
 void WriteTinyModel(const std::string& folder, const TinyModelOptions& options = {});
 
-// WriteTinyModel into a new folder under the test's temporary folder; returns its path.
+// WriteTinyModel into MakeTemporaryFolder(); returns its path.
 std::string MakeTinyModel(const TinyModelOptions& options = {});
 
-// A new, empty folder under the test's temporary folder.
+// A new, empty folder, removed when the program ends.
 std::string MakeTemporaryFolder();
 
 // `byte_count` bytes of text (words, spaces, lines) from a seed.

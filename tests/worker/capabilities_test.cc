@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
-#include "common/uid.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -20,7 +20,8 @@ class CapabilitiesTest : public testing::Test {
     ASSERT_TRUE(WriteFileDurably(whole, text).ok());
   }
 
-  const std::string root_ = absl::StrCat(testing::TempDir(), "/", NewUid(), "/");
+  const TemporaryFolder folder_;
+  const std::string root_ = folder_.path() + "/";
 };
 
 TEST_F(CapabilitiesTest, EmptyMachine) {

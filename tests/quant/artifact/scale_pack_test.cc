@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "common/uid.h"
 #include "quant/artifact/canonical_json.h"
 #include "quant/format/safetensors.h"
 #include "tests/quant/artifact/sample.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -41,7 +41,8 @@ class ScalePackTest : public testing::Test {
     return LoadScalePack(path_);
   }
 
-  const std::string path_ = absl::StrCat(testing::TempDir(), "/", NewUid(), ".safetensors");
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_.Path("scales.safetensors");
 };
 
 TEST_F(ScalePackTest, RoundTripKeepsEverything) {

@@ -18,8 +18,8 @@
 #include "quant/format/checkpoint.h"
 #include "quant/format/safetensors.h"
 #include "tests/quant/artifact/sample.h"
-#include "tests/quant/temporary_folder.h"
 #include "tests/support/key_pair.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "quant/format/checkpoint.h"
-#include "tests/quant/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "common/file.h"
-#include "tests/quant/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq::testing {
 namespace {

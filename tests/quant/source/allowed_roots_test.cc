@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "tests/quant/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {

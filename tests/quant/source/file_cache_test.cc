@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "common/file.h"
-#include "tests/quant/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/quant/status_matchers.h"
-#include "tests/quant/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/quant/status_matchers.h"
-#include "tests/quant/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {

@@ -8,7 +8,7 @@
 #include "common/sha256.h"
 #include "quant/text/tokenizer.h"
 #include "tests/quant/status_matchers.h"
-#include "tests/quant/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/quant/status_matchers.h"
-#include "tests/quant/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 // Equality with the reference on whole texts is tokenizer_parity.py's business; here are the errors
 // and the rules in small.

@@ -11,6 +11,7 @@
 #include "common/rpc_status.h"
 #include "server/access/token_admin.h"
 #include "tests/server/test_jobs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -52,7 +53,7 @@ class AuthenticatorTest : public testing::Test {
     EXPECT_EQ(status.message().find(ParseToken(token_)->secret), std::string::npos);
   }
 
-  const TempFolder folder_;
+  const TemporaryFolder folder_;
   ManualClock clock_{absl::FromUnixSeconds(1'700'000'000)};
   Authenticator::Options options_;
   std::string token_;

@@ -12,6 +12,7 @@
 #include "server/access/token.h"
 #include "server/access/token_book.h"
 #include "tests/server/test_jobs.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq {
 namespace {
@@ -26,7 +27,7 @@ class TokenAdminTest : public testing::Test {
   }
   static std::string IdOf(const std::string& token) { return ParseToken(token)->id; }
 
-  const TempFolder folder_;
+  const TemporaryFolder folder_;
   const std::string path_ = folder_.path() + "/tokens.json";
   const absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
 };

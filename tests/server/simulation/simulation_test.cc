@@ -6,36 +6,20 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/log.h"
-#include "common/uid.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sasq::simulation {
 namespace {
 
 // Memory where there is some: every commit of a store is flushed.
-class SimulationFolder {
- public:
-  SimulationFolder()
-      : path_(absl::StrCat(::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : testing::TempDir(),
-                           "/sasq-simulation-", NewUid())) {
-    std::filesystem::create_directories(path_);
-  }
-  ~SimulationFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  SimulationFolder(const SimulationFolder&) = delete;
-  SimulationFolder& operator=(const SimulationFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  const std::string path_;
-};
+std::string FolderOfStores() {
+  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : testing::TempDir();
+}
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -49,7 +33,7 @@ TEST(SimulationTest, InvariantsHoldForEverySeed) {
   ASSERT_TRUE(SetLogLevel(only > 0 ? "info" : "off").ok());
   Outcome total;
   for (uint64_t seed = only > 0 ? only : 1; seed <= last; ++seed) {
-    const SimulationFolder folder;
+    const TemporaryFolder folder(FolderOfStores());
     const Outcome outcome = Simulate(seed, folder.path());
     total.job_count += outcome.job_count;
     total.succeeded_count += outcome.succeeded_count;
@@ -68,7 +52,7 @@ TEST(SimulationTest, InvariantsHoldForEverySeed) {
 
 TEST(SimulationTest, ASeedGivesTheSameRunAgain) {
   ASSERT_TRUE(SetLogLevel("off").ok());
-  const SimulationFolder first, second;
+  const TemporaryFolder first(FolderOfStores()), second(FolderOfStores());
   const Outcome a = Simulate(7, first.path());
   const Outcome b = Simulate(7, second.path());
   EXPECT_EQ(a.job_count, b.job_count);

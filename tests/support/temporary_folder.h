@@ -1,12 +1,13 @@
 // A folder of its own for a test, removed with it.
-#ifndef SASQ_TESTS_QUANT_TEMPORARY_FOLDER_H_
-#define SASQ_TESTS_QUANT_TEMPORARY_FOLDER_H_
+#ifndef SASQ_TESTS_SUPPORT_TEMPORARY_FOLDER_H_
+#define SASQ_TESTS_SUPPORT_TEMPORARY_FOLDER_H_
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -16,18 +17,25 @@ namespace sasq {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(absl::StrCat(testing::TempDir(), "sasq-", NewUid())) {
+  // `parent`: what it is made in.
+  explicit TemporaryFolder(const std::string& parent = ::testing::TempDir())
+      : path_(absl::StrCat(parent, "/sasq-", NewUid())) {
     std::filesystem::create_directories(path_);
   }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   const std::string& path() const { return path_; }
+  // The path of a file in it.
+  std::string Path(absl::string_view name) const { return absl::StrCat(path_, "/", name); }
 
   // Writes a file and returns its path.
   std::string Write(absl::string_view name, absl::string_view content) const {
-    const std::string file_path = absl::StrCat(path_, "/", name);
+    const std::string file_path = Path(name);
     std::ofstream file(file_path, std::ios::binary | std::ios::trunc);
     file.write(content.data(), static_cast<std::streamsize>(content.size()));
     EXPECT_TRUE(file.good()) << file_path;
@@ -40,4 +48,4 @@ class TemporaryFolder {
 
 }  // namespace sasq
 
-#endif  // SASQ_TESTS_QUANT_TEMPORARY_FOLDER_H_
+#endif  // SASQ_TESTS_SUPPORT_TEMPORARY_FOLDER_H_
