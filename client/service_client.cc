@@ -8,8 +8,10 @@
 #include "absl/strings/str_split.h"
 #include "client/text.h"
 #include "common/answer_headers.h"
+#include "common/environment.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "common/trace.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "sasq/v1/artifact_service.grpc.pb.h"
 #include "sasq/v1/quantization_service.grpc.pb.h"
@@ -157,8 +159,15 @@ ServiceClient::~ServiceClient() = default;
 
 absl::StatusOr<v1::SubmitJobResponse> ServiceClient::SubmitJob(
     const v1::SubmitJobRequest& request) {
-  return Ask(*this, options_.call_timeout, impl_->quantization,
-             &v1::QuantizationService::Stub::SubmitJob, request);
+  Call call(interrupt_, absl::Now() + options_.call_timeout);
+  const std::string traceparent = EnvironmentOr({"TRACEPARENT"}, "");
+  if (ParseTraceparent(traceparent).has_value()) {
+    call.context()->AddMetadata(kTraceparentHeader, traceparent);
+  }
+  v1::SubmitJobResponse response;
+  SASQ_RETURN_IF_ERROR(FromCall(impl_->quantization.SubmitJob(call.context(), request, &response),
+                                endpoint(), *interrupt_));
+  return response;
 }
 
 absl::StatusOr<v1::Job> ServiceClient::GetJob(const std::string& name) {

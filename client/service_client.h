@@ -48,6 +48,7 @@ class ServiceClient {
   const std::string& endpoint() const { return options_.endpoint; }
   Interrupt* interrupt() const { return interrupt_; }
 
+  // As a part of the trace that $TRACEPARENT names (common/trace.h), if it does.
   absl::StatusOr<v1::SubmitJobResponse> SubmitJob(const v1::SubmitJobRequest& request);
   absl::StatusOr<v1::Job> GetJob(const std::string& name);
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const v1::ListJobsRequest& request);

@@ -59,6 +59,9 @@ absl::StatusOr<HttpResponse> HttpCall(
 // `text` with every byte but A-Z a-z 0-9 - . _ ~ and those of `kept` as %XX (RFC 3986).
 std::string PercentEncode(absl::string_view text, absl::string_view kept = "");
 
+// The reverse. A % that two hexadecimal digits do not follow stays.
+std::string PercentDecode(absl::string_view text);
+
 }  // namespace sasq
 
 #endif  // SASQ_COMMON_HTTP_H_

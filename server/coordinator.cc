@@ -10,6 +10,7 @@
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "common/trace.h"
 #include "common/uid.h"
 #include "quant/reuse/content_key.h"
 #include "server/access/token.h"
@@ -94,19 +95,21 @@ absl::StatusOr<JobRecord> Coordinator::GetVisible(const Principal& who, absl::st
 }
 
 absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitJob(const Principal& who,
-                                                             const v1::SubmitJobRequest& request) {
+                                                             const v1::SubmitJobRequest& request,
+                                                             absl::string_view traceparent) {
   SASQ_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   SASQ_ASSIGN_OR_RETURN(v1::JobSpec spec, CompleteSpec(request.spec()));
   SASQ_RETURN_IF_ERROR(FieldViolationsStatus(sources_.Check(spec), "INVALID_SPEC"));
   BlobKeeper::Held uploads;
   absl::StatusOr<v1::SubmitJobResponse> response =
-      SubmitHeld(who, request, std::move(spec), uploads);
+      SubmitHeld(who, request, traceparent, std::move(spec), uploads);
   parts_.blobs.Release(uploads);
   return response;
 }
 
 absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitHeld(const Principal& who,
                                                               const v1::SubmitJobRequest& request,
+                                                              absl::string_view traceparent,
                                                               v1::JobSpec spec,
                                                               BlobKeeper::Held& uploads) {
   // Before anything is read of them: whoever names a digest does not get the blob.
@@ -124,13 +127,14 @@ absl::StatusOr<v1::SubmitJobResponse> Coordinator::SubmitHeld(const Principal& w
     return response;
   }
   SASQ_ASSIGN_OR_RETURN(const JobRecord record,
-                        InsertJob(who, std::move(spec), request.request_id()));
+                        InsertJob(who, std::move(spec), request.request_id(), traceparent));
   *response.mutable_job() = ReaderView(parts_, record);
   return response;
 }
 
 absl::StatusOr<JobRecord> Coordinator::InsertJob(const Principal& who, v1::JobSpec spec,
-                                                 const std::string& request_id) {
+                                                 const std::string& request_id,
+                                                 absl::string_view traceparent) {
   const absl::Time now = parts_.clock.Now();
   JobChange added;
   added.record.request_id = request_id;
@@ -141,6 +145,7 @@ absl::StatusOr<JobRecord> Coordinator::InsertJob(const Principal& who, v1::JobSp
   job.set_name(JobName(NewUid()));
   *job.mutable_spec() = std::move(spec);
   job.set_tenant(who.tenant);
+  job.set_traceparent(std::string(traceparent));
   job.set_state(v1::JOB_STATE_QUEUED);
   job.set_sequence(1);
   SetTimestamp(now, job.mutable_create_time());
@@ -151,7 +156,9 @@ absl::StatusOr<JobRecord> Coordinator::InsertJob(const Principal& who, v1::JobSp
   if (record.job.name() != job.name()) return record;  // a repeat of an earlier call
   parts_.metrics.JobSubmitted();
   if (!record.job.reused_from().empty()) parts_.metrics.ResultReused();
-  LogInfo("job_accepted", {{"job", job.name()}, {"model", job.spec().model().uri()}});
+  LogInfo("job_accepted", {{"job", job.name()},
+                           {"model", job.spec().model().uri()},
+                           {"trace", TraceIdOf(traceparent)}});
   Announce(parts_, record);
   return record;
 }

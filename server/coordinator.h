@@ -25,8 +25,10 @@ class Coordinator {
   explicit Coordinator(const CoordinatorParts& parts)
       : parts_(parts), sources_(parts.roots, &parts.blobs) {}
 
+  // `traceparent`: of the call, for Job.traceparent.
   absl::StatusOr<v1::SubmitJobResponse> SubmitJob(const Principal& who,
-                                                  const v1::SubmitJobRequest& request);
+                                                  const v1::SubmitJobRequest& request,
+                                                  absl::string_view traceparent = "");
   absl::StatusOr<v1::Job> GetJob(const Principal& who, absl::string_view name);
   absl::StatusOr<v1::ListJobsResponse> ListJobs(const Principal& who,
                                                 const v1::ListJobsRequest& request);
@@ -56,10 +58,11 @@ class Coordinator {
   // Holds the uploaded files of a completed spec in `uploads`, for the caller to release.
   absl::StatusOr<v1::SubmitJobResponse> SubmitHeld(const Principal& who,
                                                    const v1::SubmitJobRequest& request,
-                                                   v1::JobSpec spec, BlobKeeper::Held& uploads);
+                                                   absl::string_view traceparent, v1::JobSpec spec,
+                                                   BlobKeeper::Held& uploads);
   // Of a spec whose uploaded files are held.
   absl::StatusOr<JobRecord> InsertJob(const Principal& who, v1::JobSpec spec,
-                                      const std::string& request_id);
+                                      const std::string& request_id, absl::string_view traceparent);
   // A job of the caller's tenant; NOT_FOUND for one of another.
   absl::StatusOr<JobRecord> GetVisible(const Principal& who, absl::string_view id);
   // Whether the blob, if there is one, is for the caller: a worker reads the inputs of the job that

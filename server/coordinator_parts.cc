@@ -47,8 +47,9 @@ void Announce(const CoordinatorParts& parts, const JobRecord& record) {
     parts.metrics.JobEnded(job);
     LogInfo("job_ended", {{"job", job.name()},
                           {"state", JobStateName(job.state())},
-                          {"attempts", job.attempt_count()},
-                          {"error", job.error().message()}});
+                          {"attempt", job.attempt_count()},
+                          {"error", job.error().message()},
+                          {"trace", TraceIdOf(job.traceparent())}});
   }
   parts.events.OnJobChanged(std::make_shared<const v1::Job>(ReaderView(parts, record)));
   if (job.state() == v1::JOB_STATE_QUEUED) parts.events.OnJobQueued();

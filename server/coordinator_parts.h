@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "common/trace.h"
 #include "quant/source/allowed_roots.h"
 #include "sasq/v1/artifact_service.pb.h"
 #include "sasq/v1/job.pb.h"
@@ -40,6 +41,7 @@ struct CoordinatorParts {
   ServerMetrics& metrics;
   AllowedRoots roots = AllowedRoots();  // of `file:` sources
   CoordinatorLimits limits = CoordinatorLimits();
+  const Tracer& tracer = Tracer::Off();
 };
 
 // The job as a reader sees it: with the reason why it waits.

@@ -41,8 +41,7 @@ class LeaseCall final : public grpc::ServerUnaryReactor,
   }
   ~LeaseCall() override { --call_count_; }
 
-  void Start(const grpc::CallbackServerContext& context,
-             const dispatch::v1::LeaseTaskRequest& request) {
+  void Start(grpc::CallbackServerContext& context, const dispatch::v1::LeaseTaskRequest& request) {
     self_ = shared_from_this();
     rpc_.gate.Admit(context, Rpc::kLeaseTask,
                     [self = self_, wrong = CheckLeaseTask(request)](absl::StatusOr<Call> call) {

@@ -152,15 +152,15 @@ class LogStream final : public PulledStream<v1::ReadJobLogResponse>, public JobS
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::WatchJobResponse>* StartWatchJob(
-    const StreamParts& parts, const grpc::CallbackServerContext& context,
-    const v1::WatchJobRequest& request) {
+grpc::ServerWriteReactor<v1::WatchJobResponse>* StartWatchJob(const StreamParts& parts,
+                                                              grpc::CallbackServerContext& context,
+                                                              const v1::WatchJobRequest& request) {
   return std::make_shared<WatchStream>(parts, request)
       ->Start(parts.rpc.gate, context, Rpc::kWatchJob);
 }
 
 grpc::ServerWriteReactor<v1::ReadJobLogResponse>* StartReadJobLog(
-    const StreamParts& parts, const grpc::CallbackServerContext& context,
+    const StreamParts& parts, grpc::CallbackServerContext& context,
     const v1::ReadJobLogRequest& request) {
   return std::make_shared<LogStream>(parts, request)
       ->Start(parts.rpc.gate, context, Rpc::kReadJobLog);

@@ -20,13 +20,13 @@ struct StreamParts {
 
 // WatchJob: sends the job now and after every change, the latest state only, and ends after an
 // ended one.
-grpc::ServerWriteReactor<v1::WatchJobResponse>* StartWatchJob(
-    const StreamParts& parts, const grpc::CallbackServerContext& context,
-    const v1::WatchJobRequest& request);
+grpc::ServerWriteReactor<v1::WatchJobResponse>* StartWatchJob(const StreamParts& parts,
+                                                              grpc::CallbackServerContext& context,
+                                                              const v1::WatchJobRequest& request);
 
 // ReadJobLog: sends the log from an offset, and with `follow` what is added until the job ends.
 grpc::ServerWriteReactor<v1::ReadJobLogResponse>* StartReadJobLog(
-    const StreamParts& parts, const grpc::CallbackServerContext& context,
+    const StreamParts& parts, grpc::CallbackServerContext& context,
     const v1::ReadJobLogRequest& request);
 
 }  // namespace sasq

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/rpc_status.h"
 #include "common/status_macros.h"
+#include "common/trace.h"
 #include "common/uid.h"
 #include "server/attempt.h"
 #include "server/dispatch_validation.h"
@@ -108,6 +109,7 @@ dispatch::v1::Task LeaseManager::TaskOf(const LeasedJob& leased) const {
   task.set_attempt(leased.record.job.attempt_count());
   *task.mutable_spec() = leased.record.job.spec();
   task.set_checkpoint(leased.checkpoint);
+  task.set_traceparent(leased.record.job.traceparent());
   return task;
 }
 
@@ -161,11 +163,22 @@ absl::StatusOr<std::optional<dispatch::v1::Task>> LeaseManager::LeaseNext(
   const v1::Job& job = leased->record.job;
   parts_.workers.SetJob(worker_id, job.name());
   parts_.metrics.AttemptBegan(now - leased->record.queue_time);
-  LogInfo("job_leased",
-          {{"job", job.name()}, {"worker", worker_id}, {"attempt", job.attempt_count()}});
+  LogInfo("job_leased", {{"job", job.name()},
+                         {"worker", worker_id},
+                         {"attempt", job.attempt_count()},
+                         {"trace", TraceIdOf(job.traceparent())}});
+  TraceWait(leased->record);
   Announce(parts_, leased->record);
   parts_.events.OnJobLogGrew(job.name());
   return TaskOf(*leased);
+}
+
+void LeaseManager::TraceWait(const JobRecord& leased) const {
+  const std::optional<TraceContext> trace = ParseTraceparent(leased.job.traceparent());
+  if (!trace.has_value()) return;
+  parts_.tracer.StartAt(leased.queue_time, "queued", SpanKind::kInternal, trace,
+                        {{"sasq.job", leased.job.name()},
+                         {"sasq.attempt", absl::StrCat(leased.job.attempt_count())}});
 }
 
 absl::Status LeaseManager::EndAttempt(absl::string_view job_id, absl::string_view token,

@@ -63,6 +63,8 @@ class LeaseManager {
   // Tells other coordinators of workers, and hears of theirs.
   absl::Status ShareWorkers(absl::Time now);
   dispatch::v1::Task TaskOf(const LeasedJob& leased) const;
+  // The span of the time that a job, leased now, was queued.
+  void TraceWait(const JobRecord& leased) const;
   // Writes the end of an attempt if `token` is still its lease's. ABORTED (LEASE_LOST) otherwise;
   // OK without a change if `token` has ended its attempt already.
   absl::Status EndAttempt(absl::string_view job_id, absl::string_view token, JobStore::Change end);

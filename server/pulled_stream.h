@@ -24,12 +24,15 @@ class PulledStream : public grpc::ServerWriteReactor<Response>,
                      public std::enable_shared_from_this<PulledStream<Response>> {
  public:
   // Begins once the gate lets the call in, and gives gRPC what it wants from a handler.
-  grpc::ServerWriteReactor<Response>* Start(AccessGate& gate,
-                                            const grpc::CallbackServerContext& context, Rpc rpc) {
+  grpc::ServerWriteReactor<Response>* Start(AccessGate& gate, grpc::CallbackServerContext& context,
+                                            Rpc rpc) {
     self_ = this->shared_from_this();
     gate.Admit(context, rpc, [self = self_](absl::StatusOr<Call> call) {
       absl::Status status = call.status();
-      if (status.ok()) status = self->Begin(*std::move(call));
+      if (status.ok()) {
+        self->call_ = *call;
+        status = self->Begin(*std::move(call));
+      }
       if (status.ok()) status = self->EnterUnlessStopped(State::kProducing).value_or(status);
       if (!status.ok()) return self->End(status);
       self->Produce();
@@ -101,6 +104,7 @@ class PulledStream : public grpc::ServerWriteReactor<Response>,
       SASQ_CHECK(state_ != State::kEnded);
       state_ = State::kEnded;
     }
+    call_.EndSpan(status);
     this->Finish(ToGrpcStatus(status));
   }
 
@@ -129,6 +133,7 @@ class PulledStream : public grpc::ServerWriteReactor<Response>,
 
   std::shared_ptr<PulledStream> self_;  // from Start to OnDone
   Response response_;                   // the message on its way
+  Call call_;                           // constant from Begin on
 
   Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kProducing;  // first of all, the gate's word

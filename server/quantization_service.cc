@@ -13,7 +13,8 @@ grpc::ServerUnaryReactor* QuantizationServiceImpl::SubmitJob(grpc::CallbackServe
   return RunUnary(
       context, parts_.rpc, Rpc::kSubmitJob, [this, request, response](Call& call) -> absl::Status {
         call.is_audited = !request->validate_only();
-        SASQ_ASSIGN_OR_RETURN(*response, parts_.coordinator.SubmitJob(call.principal, *request));
+        SASQ_ASSIGN_OR_RETURN(
+            *response, parts_.coordinator.SubmitJob(call.principal, *request, call.traceparent()));
         call.resource = response->job().name();
         return absl::OkStatus();
       });

@@ -32,8 +32,10 @@ grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* context, const R
     if (!call.ok()) return reactor->Finish(ToGrpcStatus(call.status()));
     const bool accepted = parts.executor.TrySubmit(
         [reactor, gate = &parts.gate, call = *std::move(call), work]() mutable {
+          const LogScope scope = call.NameInLog();
           const absl::Status status = work(call);
           gate->Audit(call, status);
+          call.EndSpan(status);
           reactor->Finish(ToGrpcStatus(status));
         });
     if (!accepted) reactor->Finish(ToGrpcStatus(ServerBusyStatus()));

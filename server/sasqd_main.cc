@@ -16,6 +16,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/otlp_exporter.h"
 #include "common/signals.h"
 #include "server/postgres.h"
 #include "server/server.h"
@@ -38,6 +39,8 @@ struct Flags {
   std::string keep_failed = "inf";
   std::vector<std::string> allowed_roots;
   std::string log_level = "info";
+  std::string log_format = "logfmt";
+  std::string otlp_endpoint;
   std::string port_file;
   std::string job_store;
   std::string job_store_file;
@@ -90,6 +93,7 @@ void Declare(CLI::App& app, Flags& flags) {
                  "file with the value of --job_store, which may hold a password");
   app.add_option("--blob_store", flags.server.stores.blobs,
                  "folder (in --data_dir) or s3://BUCKET/PREFIX")
+      ->envname("SASQ_BLOB_STORE")
       ->capture_default_str();
   app.add_option("--s3_endpoint", flags.server.stores.s3.endpoint,
                  "store of --blob_store=s3://... ($AWS_ENDPOINT_URL; credentials as of the AWS "
@@ -126,6 +130,10 @@ void Declare(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--log_level", flags.log_level, "info, warning, error or off")
       ->capture_default_str();
+  app.add_option("--log_format", flags.log_format, "logfmt or json")->capture_default_str();
+  app.add_option("--otlp_endpoint", flags.otlp_endpoint,
+                 "collector to send spans to by OTLP/HTTP, such as http://127.0.0.1:4318 "
+                 "($OTEL_EXPORTER_OTLP_ENDPOINT, $OTEL_EXPORTER_OTLP_HEADERS; default: none)");
   app.add_option("--port_file", flags.port_file,
                  "file to write the ports to, as {\"grpc\": N, \"metrics\": N}, once they listen");
   DeclareSecurity(app, flags);
@@ -163,6 +171,9 @@ int Run(Flags& flags) {
   if (absl::Status status = sasq::SetLogLevel(flags.log_level); !status.ok()) {
     return Fail(kUsage, absl::StrCat("--log_level: ", status.message()));
   }
+  if (absl::Status status = sasq::SetLogFormat(flags.log_format); !status.ok()) {
+    return Fail(kUsage, absl::StrCat("--log_format: ", status.message()));
+  }
   if (!flags.allowed_roots.empty()) {
     absl::StatusOr<sasq::AllowedRoots> roots = sasq::AllowedRoots::Create(flags.allowed_roots);
     if (!roots.ok()) return Fail(kUsage, roots.status().message());
@@ -188,6 +199,11 @@ int Run(Flags& flags) {
                                      ", want a number with a unit, such as 30s, 500ms or 720h"));
   }
   sasq::BlockStopSignals();
+  const absl::StatusOr<std::unique_ptr<sasq::OtlpExporter>> exporter =
+      sasq::OpenOtlpExporter(flags.otlp_endpoint, "sasqd");
+  if (!exporter.ok()) return Fail(kUsage, exporter.status().message());
+  const sasq::Tracer tracer(exporter->get());
+  flags.server.tracer = &tracer;
   absl::StatusOr<std::unique_ptr<sasq::Server>> server = sasq::Server::Create(flags.server);
   if (!server.ok()) {
     return Fail(absl::IsInvalidArgument(server.status()) ? kUsage : kUnavailable,

@@ -135,8 +135,9 @@ class Server::Impl {
     executor_ = std::make_unique<Executor>(options_.executor);
     CoordinatorLimits limits = options_.limits;
     limits.cancel_grace = 2 * options_.leases.heartbeat_interval;
-    const CoordinatorParts parts = {*options_.clock, *jobs_,         *keeper_, workers_, hub_,
-                                    metrics_,        options_.roots, limits};
+    const CoordinatorParts parts = {*options_.clock, *jobs_, *keeper_,
+                                    workers_,        hub_,   metrics_,
+                                    options_.roots,  limits, *options_.tracer};
     coordinator_ = std::make_unique<Coordinator>(parts);
     leases_ = std::make_unique<LeaseManager>(parts, options_.leases);
     queue_ = std::make_unique<LeaseQueue>(*leases_, parts, *executor_);
@@ -144,7 +145,9 @@ class Server::Impl {
       remote_changes_ = std::make_unique<RemoteChanges>(parts, hub_, *executor_);
       stores_.shared_jobs->Listen(*remote_changes_);
     }
-    SASQ_ASSIGN_OR_RETURN(gate_, AccessGate::Create(options_.access, *executor_));
+    AccessGate::Options access = options_.access;
+    access.tracer = options_.tracer;
+    SASQ_ASSIGN_OR_RETURN(gate_, AccessGate::Create(access, *executor_));
     const RpcParts rpc = {*gate_, *executor_};
     quantization_service_ =
         std::make_unique<QuantizationServiceImpl>(StreamParts{*coordinator_, hub_, rpc});

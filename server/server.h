@@ -41,6 +41,7 @@ class Server {
     Executor::Options executor = {.thread_count = 4, .max_queued = 10'000};  // store operations
     absl::Duration drain_timeout = absl::Seconds(5);  // calls in flight at Shutdown get as long
     const Clock* clock = Clock::Real();
+    const Tracer* tracer = &Tracer::Off();
   };
 
   // Listens when it returns. INVALID_ARGUMENT for an option, FAILED_PRECONDITION if another

@@ -19,7 +19,7 @@ absl::Status InvalidMessage(absl::string_view field, absl::string_view descripti
 }  // namespace
 
 UploadStream* UploadStream::Start(Coordinator& coordinator, const RpcParts& rpc,
-                                  const grpc::CallbackServerContext& context) {
+                                  grpc::CallbackServerContext& context) {
   std::unique_ptr<UploadStream> stream(new UploadStream(coordinator, rpc));
   UploadStream* const started = stream.get();
   started->self_ = std::move(stream);
@@ -33,6 +33,7 @@ UploadStream* UploadStream::Start(Coordinator& coordinator, const RpcParts& rpc,
 
 void UploadStream::OnReadDone(bool ok) {
   const bool accepted = rpc_.executor.TrySubmit([this, ok] {
+    const LogScope scope = call_.NameInLog();
     if (!ok) return End(Complete());
     const absl::StatusOr<bool> is_there = Take();
     if (!is_there.ok() || *is_there) return End(is_there.status());
@@ -46,6 +47,7 @@ void UploadStream::OnReadDone(bool ok) {
 void UploadStream::End(const absl::Status& status) {
   upload_.reset();
   rpc_.gate.Audit(call_, status);
+  call_.EndSpan(status);
   Finish(ToGrpcStatus(status));
 }
 

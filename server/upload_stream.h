@@ -19,7 +19,7 @@ class UploadStream final : public grpc::ServerReadReactor<v1::UploadBlobRequest>
  public:
   // Begins to read once the gate lets the call in. The first two arguments outlive the stream.
   static UploadStream* Start(Coordinator& coordinator, const RpcParts& rpc,
-                             const grpc::CallbackServerContext& context);
+                             grpc::CallbackServerContext& context);
 
  private:
   UploadStream(Coordinator& coordinator, const RpcParts& rpc)

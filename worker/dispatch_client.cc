@@ -5,6 +5,7 @@
 #include <grpcpp/support/channel_arguments.h>
 
 #include "common/rpc_status.h"
+#include "common/trace.h"
 
 namespace sasq {
 namespace {
@@ -87,8 +88,9 @@ absl::StatusOr<HeartbeatResponse> DispatchClient::Heartbeat(const HeartbeatReque
 }
 
 absl::Status DispatchClient::CompleteTask(const CompleteTaskRequest& request,
-                                          absl::Duration timeout) {
+                                          absl::Duration timeout, const std::string& traceparent) {
   grpc::ClientContext context;
+  context.AddMetadata(kTraceparentHeader, traceparent);
   SetDeadline(timeout, &context);
   CompleteTaskResponse response;
   return FromGrpcStatus(stub_->CompleteTask(&context, request, &response));

@@ -45,9 +45,10 @@ class DispatchClient {
       const dispatch::v1::LeaseTaskRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<dispatch::v1::HeartbeatResponse> Heartbeat(
       const dispatch::v1::HeartbeatRequest& request);
-  // `timeout`: instead of call_timeout, because a result has up to 24 MiB.
+  // `timeout`: instead of call_timeout, because a result has up to 24 MiB. `traceparent`: what the
+  // call is part of.
   absl::Status CompleteTask(const dispatch::v1::CompleteTaskRequest& request,
-                            absl::Duration timeout);
+                            absl::Duration timeout, const std::string& traceparent);
 
   // Ends the LeaseTask that waits, and every later one that would.
   void AbortLease() ABSL_LOCKS_EXCLUDED(mutex_);

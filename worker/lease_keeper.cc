@@ -27,6 +27,10 @@ LeaseKeeper::Verdict LeaseKeeper::Stop() {
 }
 
 void LeaseKeeper::Run() {
+  const LogScope scope({{"worker", options_.worker_id},
+                        {"job", options_.job},
+                        {"attempt", options_.attempt},
+                        {"trace", options_.trace_id}});
   absl::BitGen random;
   Backoff backoff(options_.backoff, random);
   Stopwatch silence;
@@ -39,9 +43,9 @@ void LeaseKeeper::Run() {
     if (status.ok() != answered) {  // once for an outage, not for every try
       answered = status.ok();
       if (answered) {
-        LogInfo("heartbeat_answered_again", {{"job", options_.job}});
+        LogInfo("heartbeat_answered_again");
       } else {
-        LogWarning("heartbeat_failed", {{"job", options_.job}, {"status", status}});
+        LogWarning("heartbeat_failed", {{"error", status}});
       }
     }
     if (answered) {
@@ -93,7 +97,7 @@ void LeaseKeeper::Decide(Verdict verdict, absl::string_view why) {
     if (verdict_ != Verdict::kHeld) return;
     verdict_ = verdict;
   }
-  LogWarning("task_stopping", {{"job", options_.job}, {"why", why}});
+  LogWarning("task_stopping", {{"why", why}});
   std::stop_source stop = options_.stop;
   stop.request_stop();
 }

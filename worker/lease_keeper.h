@@ -32,6 +32,9 @@ class LeaseKeeper {
     std::string instance_id;
     std::string job;
     std::string lease_token;
+    // With worker_id and job in the lines that it logs.
+    int attempt = 0;
+    std::string trace_id;
     absl::Duration heartbeat_interval;
     // Silence of the coordinator after which the task is stopped. Longer than a lease: a
     // coordinator that was restarted lets leases live on, and fencing makes a wrong guess harmless.

@@ -17,6 +17,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/otlp_exporter.h"
 #include "common/signals.h"
 #include "common/status_macros.h"
 #include "worker/capabilities.h"
@@ -53,6 +54,8 @@ struct Flags {
   std::string stall_timeout = "30s";
   std::string port_file;
   std::string log_level = "info";
+  std::string log_format = "logfmt";
+  std::string otlp_endpoint;
 };
 
 std::string DefaultWorkerId() {
@@ -134,7 +137,7 @@ absl::Status Run(const Flags& flags) {
   options.channel = channel;
   options.worker_id = flags.worker_id.empty() ? DefaultWorkerId() : flags.worker_id;
   options.capabilities = device.capabilities;
-  LogInfo("worker_starting", {{"worker_id", options.worker_id},
+  LogInfo("worker_starting", {{"worker", options.worker_id},
                               {"version", Version()},
                               {"device", options.capabilities.device_name()},
                               {"threads", options.capabilities.thread_count()},
@@ -145,6 +148,10 @@ absl::Status Run(const Flags& flags) {
   const std::unique_ptr<TaskRunner> runner =
       MakeQuantizeTask({device.compute, device.capabilities, &sources, &uploads});
   options.runner = runner.get();
+  SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<OtlpExporter> exporter,
+                        OpenOtlpExporter(flags.otlp_endpoint, "sasq-worker"));
+  const Tracer tracer(exporter.get());
+  options.tracer = &tracer;
   options.metrics = &registry;
   SASQ_ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, Worker::Create(std::move(options)));
   StopSignals signals(worker.get());
@@ -203,6 +210,12 @@ int Main(int argc, char** argv) {
   app.add_option("--log_level", flags.log_level, "Lowest level that is logged")
       ->check(CLI::IsMember({"info", "warning", "error", "off"}))
       ->capture_default_str();
+  app.add_option("--log_format", flags.log_format, "Form of its lines")
+      ->check(CLI::IsMember({"logfmt", "json"}))
+      ->capture_default_str();
+  app.add_option("--otlp_endpoint", flags.otlp_endpoint,
+                 "Collector to send spans to by OTLP/HTTP, such as http://127.0.0.1:4318 "
+                 "($OTEL_EXPORTER_OTLP_ENDPOINT, $OTEL_EXPORTER_OTLP_HEADERS; default: none)");
   app.set_version_flag("--version", std::string(Version()));
   try {
     app.parse(argc, argv);
@@ -212,6 +225,7 @@ int Main(int argc, char** argv) {
 
   BlockStopSignals();
   absl::Status status = SetLogLevel(flags.log_level);
+  if (status.ok()) status = SetLogFormat(flags.log_format);
   if (status.ok()) status = Run(flags);
   if (!status.ok()) {
     std::fprintf(stderr, "sasq-worker: %s\n", std::string(status.message()).c_str());

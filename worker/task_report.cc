@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "worker/utf8.h"
 
@@ -15,8 +17,8 @@ constexpr size_t kDroppedNoteBytes = 128;
 
 }  // namespace
 
-TaskReport::TaskReport(const Clock* clock, WorkerMetrics* metrics)
-    : clock_(clock), metrics_(metrics) {}
+TaskReport::TaskReport(const Clock* clock, WorkerMetrics* metrics, TaskTrace trace)
+    : clock_(clock), metrics_(metrics), trace_(std::move(trace)) {}
 
 TaskReport::~TaskReport() {
   MutexLock lock(&mutex_);
@@ -33,8 +35,22 @@ void TaskReport::OnProgress(const v1::Progress& progress) {
     }
     stage_time_ = Stopwatch();
   }
+  const bool is_new_stage = !progress_.has_value() || progress_->stage() != progress.stage() ||
+                            progress_->subject() != progress.subject();
+  if (is_new_stage) {
+    stage_span_.End();
+    stage_span_ = StartStage(progress);
+  }
   metrics_->Progressed(progress_.value_or(v1::Progress()), progress);
   progress_ = progress;
+}
+
+Span TaskReport::StartStage(const v1::Progress& progress) const {
+  const std::string name = v1::Stage_Name(progress.stage());
+  SpanAttributes attributes;
+  if (!progress.subject().empty()) attributes = {{"sasq.recipe", progress.subject()}};
+  return trace_.tracer->Start(absl::AsciiStrToLower(absl::StripPrefix(name, "STAGE_")),
+                              SpanKind::kInternal, trace_.attempt, std::move(attributes));
 }
 
 void TaskReport::OnRow(const v1::ReportRow& row) {

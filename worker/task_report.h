@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "common/trace.h"
 #include "worker/task_runner.h"
 #include "worker/worker_metrics.h"
 
@@ -25,11 +26,17 @@ inline constexpr size_t kMaxLogLineBytes = 4 * 1024;
 // Log kept while the coordinator cannot be reached; the oldest lines go first, and are counted.
 inline constexpr size_t kMaxPendingLogBytes = 1024 * 1024;
 
+// Where the spans of a task's stages go.
+struct TaskTrace {
+  const Tracer* tracer = &Tracer::Off();
+  TraceContext attempt;  // the span that they belong to
+};
+
 // Thread-safe: the task tells, the heartbeat asks.
 class TaskReport final : public TaskObserver {
  public:
-  // `clock` and `metrics` are borrowed.
-  TaskReport(const Clock* clock, WorkerMetrics* metrics);
+  // `clock`, `metrics` and the tracer are borrowed.
+  TaskReport(const Clock* clock, WorkerMetrics* metrics, TaskTrace trace = {});
   // Accounts for the last stage's time.
   ~TaskReport() override;
 
@@ -50,6 +57,8 @@ class TaskReport final : public TaskObserver {
   void Fill(dispatch::v1::HeartbeatRequest* request) ABSL_LOCKS_EXCLUDED(mutex_);
   // The heartbeat of the last Fill was answered.
   void Confirm() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const std::string& trace_id() const { return trace_.attempt.trace_id; }
 
   // Whether one message cannot hold the rest of the log.
   bool HasLongLog() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -78,6 +87,8 @@ class TaskReport final : public TaskObserver {
     }
   };
 
+  // The span of the stage that the task is in now.
+  Span StartStage(const v1::Progress& progress) const;
   // Adds a line with its newline, and drops the oldest ones where there are too many.
   void AppendLogLocked(std::string line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How many lines from the front fit one message.
@@ -87,10 +98,12 @@ class TaskReport final : public TaskObserver {
   // Constant after construction.
   const Clock* const clock_;
   WorkerMetrics* const metrics_;
+  const TaskTrace trace_;
 
   mutable Mutex mutex_;
   std::optional<v1::Progress> progress_ ABSL_GUARDED_BY(mutex_);
   Stopwatch stage_time_ ABSL_GUARDED_BY(mutex_);  // of progress_'s stage
+  Span stage_span_ ABSL_GUARDED_BY(mutex_);       // of progress_'s stage and subject
   std::vector<v1::ReportRow> rows_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::string> lines_ ABSL_GUARDED_BY(mutex_);  // each with its newline
   size_t line_bytes_ ABSL_GUARDED_BY(mutex_) = 0;          // sum over lines_

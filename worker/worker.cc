@@ -63,12 +63,13 @@ Worker::Worker(Options options)
       client_({.channel = options_.channel}) {}
 
 absl::Status Worker::Run() {
+  const LogScope scope({{"worker", options_.worker_id}});
   while (!draining()) {
     RegisterUntilDone();
     Serve();
   }
   metrics_.SetConnected(false);
-  LogInfo("worker_drained", {{"worker_id", options_.worker_id}});
+  LogInfo("worker_drained");
   return device_fault_;
 }
 
@@ -108,17 +109,15 @@ void Worker::RegisterUntilDone() {
     const absl::Status status = Register();
     metrics_.SetConnected(status.ok());
     if (status.ok()) {
-      LogInfo("worker_registered",
-              {{"worker_id", options_.worker_id}, {"coordinator", options_.coordinator}});
+      LogInfo("worker_registered", {{"coordinator", options_.coordinator}});
       return;
     }
     if (KindOf(status) != told) {  // once for each kind of trouble, not for every try
       told = KindOf(status);
       const bool taken = ReasonOf(status) == "WORKER_ID_TAKEN";
       LogWarning(taken ? "worker_id_taken" : "register_failed",
-                 {{"worker_id", options_.worker_id},
-                  {"coordinator", options_.coordinator},
-                  {"status", status},
+                 {{"coordinator", options_.coordinator},
+                  {"error", status},
                   {"next", taken ? "trying until the other process is gone; if it is meant to "
                                    "live, stop this one and choose another --worker_id"
                                  : "trying again"}});
@@ -152,13 +151,12 @@ void Worker::Serve() {
     }
     metrics_.SetConnected(false);
     if (ReasonOf(response.status()) == "WORKER_NOT_REGISTERED") {
-      LogInfo("worker_unknown", {{"worker_id", options_.worker_id},
-                                 {"next", "registering again: the coordinator was restarted"}});
+      LogInfo("worker_unknown", {{"next", "registering again: the coordinator was restarted"}});
       return;
     }
     if (KindOf(response.status()) != told) {
       told = KindOf(response.status());
-      LogWarning("lease_failed", {{"status", response.status()}, {"next", "trying again"}});
+      LogWarning("lease_failed", {{"error", response.status()}, {"next", "trying again"}});
     }
     Pause(backoff.Next());
   }
@@ -174,26 +172,31 @@ void Worker::HandBackUndelivered() {
 }
 
 void Worker::RunTask(const dispatch::v1::Task& task) {
-  LogInfo("task_leased", {{"job", task.job()},
-                          {"attempt", task.attempt()},
-                          {"checkpoint_bytes", task.checkpoint().size()}});
+  Span span =
+      options_.tracer->Start("attempt", SpanKind::kConsumer, ParseTraceparent(task.traceparent()),
+                             {{"sasq.job", task.job()},
+                              {"sasq.attempt", absl::StrCat(task.attempt())},
+                              {"sasq.worker", options_.worker_id}});
+  const LogScope scope(
+      {{"job", task.job()}, {"attempt", task.attempt()}, {"trace", span.context().trace_id}});
+  LogInfo("task_leased", {{"checkpoint_bytes", task.checkpoint().size()}});
   metrics_.TaskBegan();
   absl::string_view outcome = "lost";
+  absl::Status status;
   {
-    TaskReport report(options_.clock, &metrics_);
+    TaskReport report(options_.clock, &metrics_, {options_.tracer, span.context()});
     LeaseKeeper::Verdict verdict;
     absl::StatusOr<TaskResult> result = RunLeased(task, report, &verdict);
-    if (ReasonOf(result.status()) == kDeviceFaultReason) {
-      device_fault_ = result.status();
+    status = result.status();
+    if (ReasonOf(status) == kDeviceFaultReason) {
+      device_fault_ = status;
       Drain();
     }
     // Of a silent coordinator nobody knows whether the lease still lives: a result is worth a try.
     const bool lost = verdict == LeaseKeeper::Verdict::kLost ||
                       (verdict == LeaseKeeper::Verdict::kSilent && !result.ok());
     if (!lost) {
-      if (!result.ok()) {
-        LogInfo("task_stopped", {{"job", task.job()}, {"status", result.status()}});
-      }
+      if (!result.ok()) LogInfo("task_stopped", {{"error", status}});
       const StopCause cause = verdict == LeaseKeeper::Verdict::kCancelled ? StopCause::kCancelled
                               : draining()                                ? StopCause::kDraining
                                                                           : StopCause::kNone;
@@ -201,11 +204,13 @@ void Worker::RunTask(const dispatch::v1::Task& task) {
       dispatch::v1::CompleteTaskRequest request =
           MakeOutcome(task, cause, std::move(result), report.UnconfirmedCheckpoint());
       request.set_log_data(report.NextLog());
-      outcome = Deliver(std::move(request));
+      outcome = Deliver(std::move(request), span.context());
     }
   }
   metrics_.TaskEnded(outcome);
-  LogInfo("task_ended", {{"job", task.job()}, {"outcome", outcome}});
+  LogInfo("task_ended", {{"outcome", outcome}});
+  span.SetAttribute("sasq.outcome", outcome);
+  span.End(status);
 }
 
 absl::StatusOr<TaskResult> Worker::RunLeased(const dispatch::v1::Task& task, TaskReport& report,
@@ -215,6 +220,8 @@ absl::StatusOr<TaskResult> Worker::RunLeased(const dispatch::v1::Task& task, Tas
   lease.worker_id = options_.worker_id;
   lease.instance_id = instance_id_;
   lease.job = task.job();
+  lease.attempt = task.attempt();
+  lease.trace_id = report.trace_id();
   lease.lease_token = task.lease_token();
   lease.max_silence = options_.max_silence;
   lease.client = &client_;
@@ -251,7 +258,8 @@ void Worker::FlushLog(const dispatch::v1::Task& task, TaskReport& report) {
   }
 }
 
-absl::string_view Worker::Deliver(dispatch::v1::CompleteTaskRequest request) {
+absl::string_view Worker::Deliver(dispatch::v1::CompleteTaskRequest request,
+                                  const TraceContext& trace) {
   Backoff backoff(options_.backoff, random_);
   bool told = false;
   while (true) {
@@ -261,21 +269,21 @@ absl::string_view Worker::Deliver(dispatch::v1::CompleteTaskRequest request) {
       left = drain_deadline_ - options_.clock->Now();
     }
     if (left <= absl::ZeroDuration()) {
-      LogWarning("outcome_not_delivered", {{"job", request.job()},
-                                           {"next",
-                                            "the coordinator gives the job to another "
-                                            "worker when the lease expires"}});
+      LogWarning(
+          "outcome_not_delivered",
+          {{"next", "the coordinator gives the job to another worker when the lease expires"}});
       return "lost";
     }
-    const absl::Status status = client_.CompleteTask(request, std::min(left, kCompleteTimeout));
+    const absl::Status status =
+        client_.CompleteTask(request, std::min(left, kCompleteTimeout), trace.ToTraceparent());
     metrics_.SetConnected(status.ok());
     if (status.ok()) return OutcomeLabel(request);
     if (absl::IsAborted(status)) {
-      LogWarning("task_lost", {{"job", request.job()}, {"status", status}});
+      LogWarning("task_lost", {{"error", status}});
       return "lost";
     }
     if (!IsTransient(status)) {
-      LogError("outcome_refused", {{"job", request.job()}, {"status", status}});
+      LogError("outcome_refused", {{"error", status}});
       if (!request.has_succeeded()) return "lost";
       *request.mutable_failed()->mutable_error() = MakeJobError(absl::InternalError(
           absl::StrCat("the coordinator refused the result: ", status.ToString())));
@@ -283,8 +291,7 @@ absl::string_view Worker::Deliver(dispatch::v1::CompleteTaskRequest request) {
     }
     if (!told) {  // once for an outage, not for every try
       told = true;
-      LogWarning("outcome_waits",
-                 {{"job", request.job()}, {"status", status}, {"next", "trying again"}});
+      LogWarning("outcome_waits", {{"error", status}, {"next", "trying again"}});
     }
     Pause(backoff.Next());
   }

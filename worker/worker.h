@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "common/trace.h"
 #include "sasq/v1/quantization_service.pb.h"
 #include "worker/backoff.h"
 #include "worker/dispatch_client.h"
@@ -39,8 +40,9 @@ class Worker {
     absl::Duration max_silence = absl::Minutes(10);
     Backoff::Options backoff;
     const Clock* clock = Clock::Real();
-    TaskRunner* runner = nullptr;       // borrowed
-    MetricRegistry* metrics = nullptr;  // borrowed
+    const Tracer* tracer = &Tracer::Off();  // of each task, its stages and its delivery
+    TaskRunner* runner = nullptr;           // borrowed
+    MetricRegistry* metrics = nullptr;      // borrowed
   };
 
   // INVALID_ARGUMENT names the option that is out of range.
@@ -75,7 +77,7 @@ class Worker {
   void FlushLog(const dispatch::v1::Task& task, TaskReport& report);
   // Delivers an outcome, however long it takes; once draining, for drain_timeout at most. Returns
   // the outcome that the coordinator took, for metrics: `lost` if it took none.
-  absl::string_view Deliver(dispatch::v1::CompleteTaskRequest request);
+  absl::string_view Deliver(dispatch::v1::CompleteTaskRequest request, const TraceContext& trace);
 
   bool draining() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits; the begin of a drain ends the wait.

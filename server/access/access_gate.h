@@ -23,6 +23,7 @@ class AccessGate {
     // Empty tokens_file: the server asks for no tokens, and everybody may do everything.
     Authenticator::Options tokens;
     std::string audit_log;  // as of AuditLog
+    const Tracer* tracer = &Tracer::Off();
   };
   // Told on the caller's thread or on another one; quick.
   using Then = std::function<void(absl::StatusOr<Call>)>;
@@ -33,8 +34,10 @@ class AccessGate {
                                                             Executor& executor);
 
   // Lets a call in, or says why not: UNAUTHENTICATED and RESOURCE_EXHAUSTED as of Authenticator,
-  // PERMISSION_DENIED (ROLE_DENIED) by the table of rpc_rules.h. Reads `context` before it returns.
-  void Admit(const grpc::CallbackServerContext& context, Rpc rpc, Then then);
+  // PERMISSION_DENIED (ROLE_DENIED) by the table of rpc_rules.h. Gives the call a request id, which
+  // the answer carries, and a span if the caller sent a traceparent or submits a job. Uses
+  // `context` before it returns alone.
+  void Admit(grpc::CallbackServerContext& context, Rpc rpc, Then then);
 
   // Tells the audit log how a call ended that was let in, if it is one to be told of. May block.
   void Audit(const Call& call, const absl::Status& outcome) {
@@ -51,14 +54,20 @@ class AccessGate {
 
  private:
   AccessGate(std::unique_ptr<Authenticator> tokens, std::unique_ptr<AuditLog> audit,
-             Executor& executor)
-      : tokens_(std::move(tokens)), audit_(std::move(audit)), executor_(executor) {}
+             const Tracer& tracer, Executor& executor)
+      : tokens_(std::move(tokens)),
+        audit_(std::move(audit)),
+        tracer_(tracer),
+        executor_(executor) {}
+
+  std::shared_ptr<Span> StartSpan(const Call& call, absl::string_view traceparent) const;
 
   // Gives the call to `then`, if the role allows it.
   void CheckRole(Call call, const Then& then);
 
   const std::unique_ptr<Authenticator> tokens_;  // null: none are asked for
   const std::unique_ptr<AuditLog> audit_;
+  const Tracer& tracer_;
   Executor& executor_;
 };
 

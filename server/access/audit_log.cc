@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
@@ -44,11 +45,13 @@ void AuditLog::Write(const Call& call, const absl::Status& outcome) {
       {"resource", call.resource},
       {"outcome", absl::StatusCodeToString(outcome.code())},
       {"reason", ReasonOf(outcome)},
-      {"peer", call.peer}};
+      {"peer", call.peer},
+      {"request", call.request_id},
+      {"trace", call.trace_id()}};
   if (path_.empty()) return LogInfo("audit", fields);
-  const std::string line = absl::StrCat(
-      "ts=", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", clock_.Now(), absl::UTCTimeZone()),
-      " event=audit ", FormatLogFields(fields));
+  std::vector<LogField> all = {LogTime(clock_.Now()), {"event", "audit"}};
+  all.insert(all.end(), fields.begin(), fields.end());
+  const std::string line = FormatLogLine(all);
   const absl::Status written = AppendLine(path_, line + "\n");
   if (!written.ok()) LogError("audit_not_written", {{"error", written}, {"line", line}});
 }

@@ -8,19 +8,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock.h"
-#include "server/access/principal.h"
-#include "server/access/rpc_rules.h"
+#include "server/access/call.h"
 
 namespace sasq {
-
-// An RPC that was let in, or refused for its role.
-struct Call {
-  Rpc rpc = Rpc::kGetJob;
-  Principal principal;
-  std::string peer;         // as gRPC names it: `ipv4:127.0.0.1:50000`
-  std::string resource;     // what it changes: `jobs/{id}`, a blob's digest, a worker's id
-  bool is_audited = false;  // by the rule of its RPC, until the handler knows that nothing changes
-};
 
 // Thread-safe.
 class AuditLog {

@@ -14,6 +14,11 @@ TEST(HttpTest, PercentEncodesAllButTheUnreserved) {
   EXPECT_EQ(PercentEncode("ü"), "%C3%BC");
 }
 
+TEST(HttpTest, PercentDecodesWhatIsEncoded) {
+  EXPECT_EQ(PercentDecode("a%20b%2Fc%2bd%25"), "a b/c+d%");
+  EXPECT_EQ(PercentDecode("100%, %g0, %2"), "100%, %g0, %2");
+}
+
 TEST(HttpTest, RefusesOtherProtocols) {
   const auto take = [](const HttpResponse&, absl::string_view) { return absl::OkStatus(); };
   for (const char* url : {"file:///etc/passwd", "ftp://localhost/x", "gopher://localhost/x", ""}) {

@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
-#include "common/uid.h"
 #include "kernels/cuda_device.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/worker/fake_coordinator.h"
 
 namespace sasq {
@@ -55,13 +55,15 @@ class WorkerProgram {
   std::string log() const { return ReadFile(log_path_, 1 << 20).value_or(""); }
 
  private:
-  const std::string log_path_ = absl::StrCat(testing::TempDir(), "/", NewUid(), ".log");
+  const TemporaryFolder folder_;
+  const std::string log_path_ = folder_.Path("log");
   pid_t pid_ = -1;
 };
 
 TEST(WorkerProgramTest, RegistersWithWhatItMeasuredAndDrainsOnSigterm) {
   FakeCoordinator coordinator;
-  const std::string port_file = absl::StrCat(testing::TempDir(), "/", NewUid(), ".json");
+  const TemporaryFolder folder;
+  const std::string port_file = folder.Path("port.json");
   WorkerProgram program({"--coordinator", coordinator.address(), "--worker_id", "w7", "--threads",
                          "1", "--port_file", port_file});
   ASSERT_TRUE(coordinator.WaitUntil([](const Seen& seen) { return seen.lease_calls > 0; }))
@@ -78,7 +80,7 @@ TEST(WorkerProgramTest, RegistersWithWhatItMeasuredAndDrainsOnSigterm) {
               testing::MatchesRegex("[{]\"metrics\": [0-9]+[}]\n"));
   program.Signal(SIGTERM);
   EXPECT_EQ(program.ExitCode(), 0);
-  EXPECT_THAT(program.log(), HasSubstr("event=worker_drained worker_id=w7"));
+  EXPECT_THAT(program.log(), HasSubstr("event=worker_drained worker=w7"));
 }
 
 TEST(WorkerProgramTest, ReportsATaskThatFailsAndASecondSignalEndsItAtOnce) {
