@@ -106,7 +106,7 @@ def test_compose_starts_known_flags_and_mounts_what_is_there(file):
 
 def test_compose_has_every_part():
     services = documents(DOCKER / "compose.yaml")[0]["services"]
-    assert set(services) == {"coordinator", "worker", "database", "store", "prometheus", "grafana"}
+    assert set(services) == {"coordinator", "worker", "database", "store", "bucket", "prometheus", "grafana"}
     for name in ("coordinator", "worker"):
         assert services[name]["read_only"] and services[name]["cap_drop"] == ["ALL"]
     published = [port for service in services.values() for port in service.get("ports", ())]

@@ -23,12 +23,18 @@ CUSTOM = {
 }
 
 
-@pytest.fixture(params=[(overlay, component) for overlay in OVERLAYS for component in (None, "tls")],
-                ids=lambda param: "-".join([param[0].name, *([param[1]] if param[1] else [])]))
+# What may be added to each of them.
+COMPONENTS = ((), ("tls",), ("stores",), ("tls", "stores"))
+
+
+@pytest.fixture(params=[(overlay, components) for overlay in OVERLAYS for components in COMPONENTS],
+                ids=lambda param: "-".join([param[0].name, *param[1]]))
 def resources(request):
-    overlay, component = request.param
+    overlay, components = request.param
     built = kustomize.build(overlay)
-    return kustomize.build(DEPLOY / "kubernetes" / "components" / component, built) if component else built
+    for component in components:
+        built = kustomize.build(DEPLOY / "kubernetes" / "components" / component, built)
+    return built
 
 
 def pod_specs(resources):

@@ -27,8 +27,10 @@ def s3(tmp_path_factory):
 @pytest.fixture
 def pair(postgres, s3, tmp_path):
     """Two services that share their stores, without workers."""
-    environment = {**stores.CREDENTIALS, "SASQ_JOB_STORE": postgres.url}
-    flags = ["--blob_store=s3://blobs/of tests", f"--s3_endpoint={s3.endpoint}"]
+    # All by the environment, as in deploy/docker/compose.yaml.
+    environment = {**stores.CREDENTIALS, "SASQ_JOB_STORE": postgres.url, "SASQ_BLOB_STORE": "s3://blobs/of tests",
+                   "AWS_ENDPOINT_URL": s3.endpoint}
+    flags = []
     services = [Service(tmp_path / name) for name in ("first", "second")]
     for service in services:
         service.start_coordinator(flags, environment=environment)
