@@ -80,9 +80,9 @@ def logical_lines(block):
     joined, begin = "", block.line
     for number, line in enumerate(block.lines, block.line):
         begin = begin if joined else number
-        joined += line
+        joined += line.lstrip() if joined else line
         if joined.endswith("\\"):
-            joined = joined[:-1] + " "
+            joined = joined[:-1].rstrip() + " "
             continue
         if not has_prompts or joined.startswith("$ "):
             yield begin, COMMENT.sub("", joined.removeprefix("$ "))
