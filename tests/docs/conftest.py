@@ -12,8 +12,8 @@ os.environ.setdefault("SASQ_BIN_DIR", str(ROOT / "build" / "bin"))
 
 import tiny_model  # noqa: E402
 
-# An evaluation window has so many tokens unless the spec says otherwise.
-CONTEXT = 2048
+# An evaluation window has 2,048 tokens unless the spec says otherwise, and may follow a prefix.
+CONTEXT = 4096
 
 
 @pytest.fixture(scope="session")

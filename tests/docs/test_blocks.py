@@ -45,7 +45,8 @@ def test_page(path, inputs, tmp_path):
     finally:
         service.close()
     print(output)
-    assert failure is None, failure.text(path)
+    if failure:
+        pytest.fail(failure.text(path), pytrace=False)
 
 
 def test_the_pages_that_start_a_service_are_there():
