@@ -10,8 +10,8 @@
 
 namespace sasq {
 
-// `spec_flags` name the fields that flags set. The flags that `plan` knows, which are those of every
-// command that takes a spec, are told once.
+// `spec_flags` name the fields that flags set. The flags that `plan` knows, which are those of
+// every command that takes a spec, are told once.
 std::string MarkdownManual(const CommandTree& tree, absl::Span<const SpecFlag> spec_flags);
 
 }  // namespace sasq

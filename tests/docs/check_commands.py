@@ -1,5 +1,5 @@
-"""Checks the commands that the Markdown files name, in blocks that no test runs and in text too: that `sasq`, `sasqd` and
-`sasq-worker` have such commands and flags, by the generated references, and that files of the tree exist.
+"""Checks the commands that the Markdown files name, in blocks that no test runs and in text too: that `sasq`,
+`sasqd` and `sasq-worker` have such commands and flags, by the generated references, and that files of the tree exist.
 
 usage: check_commands.py [ROOT]
 """
@@ -16,7 +16,7 @@ CLI_REFERENCE = pathlib.PurePosixPath("docs/cli_reference.md")
 SERVER_REFERENCE = pathlib.PurePosixPath("docs/server_reference.md")
 GLOBAL_FLAGS, SPEC_FLAGS = "Flags of every command", "Flags of a spec"
 # Where flags of other programs are defined, of which the text tells too.
-FOREIGN_FLAGS = {"--fmad"}  # of nvcc
+FOREIGN_FLAGS = {"--fmad", "--cacert", "--header"}  # of nvcc and buf
 OTHER_FLAGS = ("scripts/*", "deploy/**/*.sh", "tests/bench/**/*.cc", "tests/chaos/*.py", "tests/fuzz/*")
 
 SECTION = re.compile(r"^#+ (.*)$")
@@ -33,7 +33,8 @@ WORD = re.compile(r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'])+")
 COMMAND_NAME = re.compile(r"[a-z][a-z-]*")
 DIAGRAM = re.compile(r"\S {3,}\S")
 COMMENT = re.compile(r"(?:^|\s)#\s.*$")
-TREE_PATH = re.compile(r"(?<![\w./$}-])(?:scripts|docs|tests|deploy|proto|client|server|worker|quant|kernels|common)/[\w./*-]+")
+TREE_PATH = re.compile(r"(?<![\w./$}-])"
+                       r"(?:scripts|docs|tests|deploy|proto|client|server|worker|quant|kernels|common)/[\w./*-]+")
 PLACEHOLDER = re.compile(r"\*|\.\.\.|(?:^|[/.])[A-Z_]+(?:[/.]|$)")
 
 
@@ -74,8 +75,8 @@ def read_commands(root):
 
 
 def logical_lines(block):
-    """The commands of a shell block, with their lines: continued lines joined, prompts and comments left out. Where there
-    are prompts, the other lines are what was printed."""
+    """The commands of a shell block, with their lines: continued lines joined, prompts and comments left out. Where
+    there are prompts, the other lines are what was printed."""
     has_prompts = any(line.startswith("$ ") for line in block.lines)
     joined, begin = "", block.line
     for number, line in enumerate(block.lines, block.line):

@@ -162,8 +162,8 @@ def run(text, folder, **options):
 
 
 def test_blocks_run_in_one_shell(tmp_path):
-    failure, output = run("# Page\n```sh run\nx=3\n```\n\n    false\n\n```sh\nfalse\n```\n```sh run\ncat > out <<EOF\n$x\nEOF\n```\n",
-                          tmp_path)
+    text = "# Page\n```sh run\nx=3\n```\n\n    false\n\n```sh\nfalse\n```\n```sh run\ncat > out <<EOF\n$x\nEOF\n```\n"
+    failure, output = run(text, tmp_path)
     assert failure is None, output
     assert (tmp_path / "out").read_text() == "3\n"
 
