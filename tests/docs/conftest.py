@@ -7,7 +7,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "style"), str(ROOT / "tests" / "e2e")]
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 os.environ.setdefault("SASQ_BIN_DIR", str(ROOT / "build" / "bin"))
 
 import tiny_model  # noqa: E402

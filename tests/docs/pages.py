@@ -3,8 +3,10 @@
 import dataclasses
 import pathlib
 import re
+import sys
 
-import tree
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "style"))
+import tree  # noqa: E402
 
 FENCE = re.compile(r"^(`{3,})\s*(.*)$")
 HEADING = re.compile(r"^#{1,6} +(.*?)(?: +#+)?$")
