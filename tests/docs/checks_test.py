@@ -169,7 +169,8 @@ def test_blocks_run_in_one_shell(tmp_path):
 
 
 @pytest.mark.parametrize("command, reason, printed", [
-    ("echo no; false", "ended with 1", "no"), ("false | true", "ended with 1", ""),
+    ("echo no; false", "ended with 1", "no\ndocs/page.md:6: this line failed"),
+    ("false | true", "ended with 1", "docs/page.md:6: this line failed"),
     ("echo $unset", "ended with 1", "docs/page.md: line 6: unset: unbound variable"),
     ("sleep 100", "did not end within 1 s", ""),
 ])

@@ -26,12 +26,13 @@ class Failure:
 
 
 def script_of(page):
-    """The shell script of a page."""
+    """The shell script of a page. Its first line, where pages have their title, lets the shell name what failed."""
     lines = [""] * page.line_count
+    lines[0] = f"trap 'echo \"{page.path}:$LINENO: this line failed\" >&2' ERR; "
     for block in page.blocks:
         if block.is_run:
             # In the place of the fence.
-            lines[block.line - 2] = f"printf '\\036%s\\n' {block.line}"
+            lines[block.line - 2] += f"printf '\\036%s\\n' {block.line}"
             lines[block.line - 1:block.line - 1 + len(block.lines)] = block.lines
     return "\n".join(lines) + "\n"
 
