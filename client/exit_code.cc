@@ -11,7 +11,26 @@ namespace {
 
 constexpr char kWaitTimedOut[] = "WAIT_TIMED_OUT";
 
+constexpr ExitCodeMeaning kMeanings[] = {
+    {ExitCode::kOk, "done; where the command waited for a job, it SUCCEEDED"},
+    {ExitCode::kFailed,
+     "the job FAILED or was cancelled, or the command could not do its work (disk full, damaged "
+     "blob, artifact of an unfinished job, a file in the way); `artifacts verify` found a "
+     "difference"},
+    {ExitCode::kUsage,
+     "usage: bad flags, a bad spec, or a request that the service refused as invalid"},
+    {ExitCode::kGateFailed,
+     "a quality gate was not passed: of `submit --wait`, `wait`, `watch` and `gate`"},
+    {ExitCode::kNotFound, "not found, or denied"},
+    {ExitCode::kUnavailable,
+     "the service cannot be reached, is too busy, or does not answer in time"},
+    {ExitCode::kWaitTimedOut, "`wait --timeout` ran out; the job lives on"},
+    {ExitCode::kInterrupted, "Ctrl-C; the job lives on"},
+};
+
 }  // namespace
+
+absl::Span<const ExitCodeMeaning> ExitCodeMeanings() { return kMeanings; }
 
 ExitCode ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {

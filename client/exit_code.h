@@ -1,11 +1,12 @@
 // What the program's end means to a script, and what it says to a person. The one place where
-// statuses become exit codes; docs/cli.md lists them.
+// statuses become exit codes.
 #ifndef SASQ_CLIENT_EXIT_CODE_H_
 #define SASQ_CLIENT_EXIT_CODE_H_
 
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "sasq/v1/job.pb.h"
 
 namespace sasq {
@@ -20,6 +21,14 @@ enum class ExitCode {
   kWaitTimedOut = 124,
   kInterrupted = 130,  // Ctrl-C; jobs live on
 };
+
+// An exit code and what it says, for the reference.
+struct ExitCodeMeaning {
+  ExitCode code;
+  const char* meaning;
+};
+// In the order of the codes.
+absl::Span<const ExitCodeMeaning> ExitCodeMeanings();
 
 ExitCode ExitCodeOf(const absl::Status& status);
 

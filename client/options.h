@@ -128,7 +128,10 @@ enum class Shell { kBash, kZsh, kFish };
 struct CompletionOptions {
   Shell shell = Shell::kBash;
 };
-struct ManOptions {};
+enum class ManFormat { kMan, kMarkdown };
+struct ManOptions {
+  ManFormat format = ManFormat::kMan;
+};
 struct VersionOptions {};
 
 using CommandOptions =

@@ -49,7 +49,7 @@ if [ "$long" -eq 1 ]; then
   for preset in asan tsan; do
     build "$preset"
     step "Tests, preset $preset"
-    ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|chaos|python|reference|deploy)$'
+    ctest --preset "$preset" --parallel "$jobs" --label-exclude '^(style|tidy|long|e2e|chaos|python|reference|deploy|docs)$'
   done
   step "A hundred rounds of kills on each store"
   scripts/chaos.sh --rounds 100

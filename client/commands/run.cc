@@ -22,7 +22,9 @@
 #include "client/commands/workers.h"
 #include "client/completion.h"
 #include "client/man_page.h"
+#include "client/markdown_manual.h"
 #include "client/settings.h"
+#include "client/spec_flags.h"
 #include "common/metrics.h"
 #include "common/status_macros.h"
 
@@ -75,8 +77,10 @@ std::optional<ExitCode> RunAlone(const GlobalOptions& globals, const CommandOpti
   }
   if (const auto* completion = std::get_if<CompletionOptions>(&command)) {
     console.out.Write(CompletionScript(DescribeCommandLine(), completion->shell));
-  } else if (std::holds_alternative<ManOptions>(command)) {
-    console.out.Write(ManPage(DescribeCommandLine(), Version()));
+  } else if (const auto* man = std::get_if<ManOptions>(&command)) {
+    console.out.Write(man->format == ManFormat::kMan
+                          ? ManPage(DescribeCommandLine(), Version())
+                          : MarkdownManual(DescribeCommandLine(), SpecFlags()));
   } else if (std::holds_alternative<VersionOptions>(command)) {
     console.out.WriteLine(absl::StrCat("sasq ", Version()));
   } else {

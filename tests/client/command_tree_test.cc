@@ -10,6 +10,8 @@
 #include "client/command_line.h"
 #include "client/completion.h"
 #include "client/man_page.h"
+#include "client/markdown_manual.h"
+#include "client/spec_flags.h"
 
 namespace sasq {
 namespace {
@@ -75,6 +77,28 @@ TEST(ManPageTest, EscapesWhatRoffWouldRead) {
   EXPECT_THAT(page, HasSubstr("sasq \\- a test\n"));
   EXPECT_THAT(page, HasSubstr("\n\\&.so /etc/passwd\n"));
   EXPECT_THAT(page, HasSubstr("\na \\e and \\(ga\\-\\-flag\\(aq\n"));
+}
+
+TEST(MarkdownManualTest, TellsTheFlagsOfASpecOnceWithTheirFields) {
+  const std::string page = MarkdownManual(DescribeCommandLine(), SpecFlags());
+  EXPECT_THAT(page, HasSubstr("| `--steps N` | Training steps | `recipe.training.step_count` |\n"));
+  EXPECT_EQ(page.find("`--steps N`"), page.rfind("`--steps N`"));
+  EXPECT_THAT(page, HasSubstr("\n### sasq artifacts verify\n`sasq artifacts verify JOB|DIR`: "));
+  EXPECT_THAT(page, HasSubstr("| `-w, --wait` | Until it has ended |\n"));
+  EXPECT_THAT(page, HasSubstr("\n| 124 | `wait --timeout` ran out; the job lives on |\n"));
+}
+
+TEST(MarkdownManualTest, EscapesWhatWouldEndACell) {
+  CommandTree tree;
+  tree.name = "sasq";
+  tree.help = "sasq: a test.";
+  CommandFlag output;
+  output.names = {"-o", "--output"};
+  output.value = "json|yaml";
+  output.help = "a|b of <c>";
+  tree.flags = {output};
+  EXPECT_THAT(MarkdownManual(tree, {}),
+              HasSubstr("| `-o, --output json\\|yaml` | a\\|b of &lt;c> |\n"));
 }
 
 }  // namespace
