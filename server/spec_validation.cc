@@ -299,12 +299,20 @@ void CompleteMeasuring(v1::JobSpec& spec, FieldChecker& check) {
       "spec.evaluation.generated_tokens", evaluation.generated_tokens(), 1, 1024, 32));
 }
 
-void CheckWindow(absl::string_view field, int64_t window_tokens, const ModelConfig& config,
-                 FieldChecker& check) {
-  if (window_tokens > config.max_position_count) {
-    check.Add(field, absl::StrCat("is ", window_tokens, ", want at most ",
-                                  config.max_position_count, ", the model's context"));
-  }
+// The tokens that stand before every sequence of a recipe.
+int64_t PrefixTokenCount(const v1::Recipe& recipe) {
+  if (recipe.first_token() != v1::FIRST_TOKEN_PREFIX) return 0;
+  return std::max(recipe.prefix_tokens_size(), 1);  // BOS where none is named
+}
+
+void CheckWindow(absl::string_view field, int64_t window_tokens, int64_t prefix_tokens,
+                 const ModelConfig& config, FieldChecker& check) {
+  if (window_tokens <= config.max_tokens() - prefix_tokens) return;
+  const std::string prefix =
+      prefix_tokens == 0 ? "" : absl::StrCat(" less a prefix of ", prefix_tokens);
+  check.Add(field,
+            absl::StrCat("is ", window_tokens, ", want at most ",
+                         config.max_tokens() - prefix_tokens, ", the model's context", prefix));
 }
 
 // The recipe whose scales the artifact holds; a comparison has none.
@@ -392,11 +400,18 @@ absl::StatusOr<v1::JobSpec> CompleteSpec(v1::JobSpec spec) {
 
 std::vector<FieldViolation> CheckAgainstModel(const v1::JobSpec& spec, const ModelConfig& config) {
   FieldChecker check;
-  CheckWindow("spec.calibration.window_tokens", spec.calibration().window_tokens(), config, check);
-  CheckWindow("spec.evaluation.window_tokens", spec.evaluation().window_tokens(), config, check);
+  // All rows read the same windows.
+  int64_t longest_prefix = PrefixTokenCount(spec.recipe());
+  for (const v1::Recipe& baseline : spec.baselines()) {
+    longest_prefix = std::max(longest_prefix, PrefixTokenCount(baseline));
+  }
+  CheckWindow("spec.calibration.window_tokens", spec.calibration().window_tokens(), longest_prefix,
+              config, check);
+  CheckWindow("spec.evaluation.window_tokens", spec.evaluation().window_tokens(), longest_prefix,
+              config, check);
   const auto check_recipe = [&](absl::string_view field, const v1::Recipe& recipe) {
     CheckWindow(absl::StrCat(field, ".training.window_tokens"), recipe.training().window_tokens(),
-                config, check);
+                PrefixTokenCount(recipe), config, check);
     CheckAgainstModel(field, recipe, config, check);
   };
   check_recipe("spec.recipe", spec.recipe());

@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 #include "common/rpc_status.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "quant/methods/recipe.h"
 #include "quant/reuse/content_key.h"
 #include "quant/text/chat_template.h"
 #include "quant/text/json_lines.h"
@@ -68,25 +70,29 @@ class Reader {
   const std::stop_token& stop_;
 };
 
-// Windows are computed as the model was trained: none may be longer than what it attends to.
-absl::Status CheckWindowTokens(const Model& model, const char* field, int64_t window_tokens) {
-  if (window_tokens <= model.max_tokens()) return absl::OkStatus();
-  return WithReason(
-      absl::InvalidArgumentError(absl::StrCat("spec.", field, " is ", window_tokens,
-                                              ", want at most the model's ", model.max_tokens())),
-      "INVALID_SPEC");
+// Windows are computed as the model was trained: with the prefix, none may be longer than what it
+// attends to.
+absl::Status CheckWindowTokens(int64_t max_tokens, const char* field, int64_t window_tokens) {
+  if (window_tokens <= max_tokens) return absl::OkStatus();
+  return WithReason(absl::InvalidArgumentError(
+                        absl::StrCat("spec.", field, " is ", window_tokens, ", want at most ",
+                                     max_tokens, ", the model's context less the longest prefix")),
+                    "INVALID_SPEC");
 }
 
 absl::Status CheckAllWindowTokens(const Model& model, const v1::JobSpec& spec) {
-  SASQ_RETURN_IF_ERROR(
-      CheckWindowTokens(model, "calibration.window_tokens", spec.calibration().window_tokens()));
-  SASQ_RETURN_IF_ERROR(
-      CheckWindowTokens(model, "evaluation.window_tokens", spec.evaluation().window_tokens()));
+  int64_t max_tokens = model.max_tokens();
   for (const v1::Recipe& recipe : RecipesOf(spec)) {
+    const int64_t left =
+        model.max_tokens() - static_cast<int64_t>(PrefixTokens(recipe, model).size());
     SASQ_RETURN_IF_ERROR(
-        CheckWindowTokens(model, "training.window_tokens", recipe.training().window_tokens()));
+        CheckWindowTokens(left, "training.window_tokens", recipe.training().window_tokens()));
+    max_tokens = std::min(max_tokens, left);  // all rows read the same windows
   }
-  return absl::OkStatus();
+  SASQ_RETURN_IF_ERROR(CheckWindowTokens(max_tokens, "calibration.window_tokens",
+                                         spec.calibration().window_tokens()));
+  return CheckWindowTokens(max_tokens, "evaluation.window_tokens",
+                           spec.evaluation().window_tokens());
 }
 
 // How many windows a text has. `what` names the text in the error.

@@ -3,6 +3,7 @@
 #ifndef SASQ_QUANT_FORMAT_MODEL_CONFIG_H_
 #define SASQ_QUANT_FORMAT_MODEL_CONFIG_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -65,6 +66,12 @@ struct ModelConfig {
   // A token attends to at most this many tokens, itself included. Within a sequence that is no
   // longer, attention is plain causal attention. Nothing: no limit.
   std::optional<int64_t> sliding_window;
+
+  // The longest sequence that is computed as the model was trained: its context, or its sliding
+  // attention window if that is shorter.
+  int64_t max_tokens() const {
+    return std::min(max_position_count, sliding_window.value_or(max_position_count));
+  }
 
   std::optional<int64_t> bos_token_id;
   // Each of them ends an answer. None: answers end when they are long enough.

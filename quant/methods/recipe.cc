@@ -66,11 +66,7 @@ class Preparation {
   }
 
   absl::Status ComputePrefix() {
-    result_.prefix_tokens = {recipe_.prefix_tokens().begin(), recipe_.prefix_tokens().end()};
-    if (result_.prefix_tokens.empty()) {
-      const int64_t token = result_.model->config().bos_token_id.value_or(0);
-      result_.prefix_tokens = {static_cast<int32_t>(token)};
-    }
+    result_.prefix_tokens = PrefixTokens(recipe_, *result_.model);
     SASQ_RETURN_IF_ERROR(CheckPrefixTokens(recipe_, *result_.model));
     SASQ_ASSIGN_OR_RETURN(result_.prefix,
                           sasq::ComputePrefix(result_.model, result_.prefix_tokens, inputs_.stop));
@@ -205,6 +201,14 @@ class Preparation {
 absl::StatusOr<PreparedRecipe> PrepareRecipe(const v1::Recipe& recipe, const RecipeInputs& inputs) {
   SASQ_CHECK(inputs.model != nullptr);
   return Preparation(recipe, inputs).Run();
+}
+
+std::vector<int32_t> PrefixTokens(const v1::Recipe& recipe, const Model& model) {
+  if (recipe.first_token() != v1::FIRST_TOKEN_PREFIX) return {};
+  if (recipe.prefix_tokens().empty()) {
+    return {static_cast<int32_t>(model.config().bos_token_id.value_or(0))};
+  }
+  return {recipe.prefix_tokens().begin(), recipe.prefix_tokens().end()};
 }
 
 absl::Status CheckPrefixTokens(const v1::Recipe& recipe, const Model& model) {

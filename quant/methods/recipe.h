@@ -75,6 +75,10 @@ struct PreparedRecipe {
 // site pattern that is not known. Scales whose training diverges are no error: see `failure`.
 absl::StatusOr<PreparedRecipe> PrepareRecipe(const v1::Recipe& recipe, const RecipeInputs& inputs);
 
+// The tokens that stand before every sequence: those of the recipe, or the model's BOS (0 where it
+// has none). Empty without FIRST_TOKEN_PREFIX.
+std::vector<int32_t> PrefixTokens(const v1::Recipe& recipe, const Model& model);
+
 // INVALID_ARGUMENT (INVALID_SPEC) if the recipe names a prefix token that the model lacks.
 absl::Status CheckPrefixTokens(const v1::Recipe& recipe, const Model& model);
 

@@ -148,9 +148,6 @@ const Checkpoint& Model::checkpoint() const {
 }
 absl::Span<const SiteId> Model::sites() const { return parts_->sites; }
 
-int64_t Model::max_tokens() const {
-  const ModelConfig& c = config();
-  return std::min(c.max_position_count, c.sliding_window.value_or(c.max_position_count));
-}
+int64_t Model::max_tokens() const { return config().max_tokens(); }
 
 }  // namespace sasq

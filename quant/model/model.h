@@ -38,8 +38,7 @@ class Model {
       const;  // the files that it, or what it was made from, was read from
   // Layer by layer, as AllSites has them. Scales are kept in this order.
   absl::Span<const SiteId> sites() const;
-  // The longest sequence that the model computes as it was trained: its context, or its sliding
-  // attention window if that is shorter.
+  // ModelConfig::max_tokens.
   int64_t max_tokens() const;
 
   // Its tensors (quant/model/model_parts.h), for those who compute.

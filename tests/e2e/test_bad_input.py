@@ -165,6 +165,14 @@ def test_window_longer_than_the_context(service, client, make_spec):
     assert_worker_lives(client, make_spec)
 
 
+def test_window_that_leaves_no_room_for_a_prefix(service, client, make_spec):
+    prefixed = [{"method": "METHOD_STATIC_MSE", "first_token": "FIRST_TOKEN_PREFIX"}]
+    spec = make_spec(baselines=prefixed, evaluation={"window_count": 1, "window_tokens": tiny_model.CONTEXT})
+    assert_refused(client, spec, "INVALID_SPEC", ["window_tokens", str(tiny_model.CONTEXT - 1), "prefix of 1"])
+    spec["evaluation"]["window_tokens"] -= 1
+    assert client.watch(client.submit(spec))["state"] == "JOB_STATE_SUCCEEDED"
+
+
 def out_of_range(spec, path, value):
     """Sets the field at `path` of a spec and returns the spec."""
     inner = spec

@@ -70,6 +70,15 @@ def test_what_a_hub_refuses_is_final(coordinator_only, client, make_spec, hub, t
     assert job["error"]["reason"] == "JOB_FAILURE_REASON_INVALID_TEXT" and job["attempt_count"] == 1
 
 
+def test_what_a_model_of_a_hub_cannot_have_is_final(coordinator_only, client, make_spec, hub, tmp_path):
+    start_worker(coordinator_only, tmp_path / "cache", hub)
+    spec = make_spec(model={"uri": "hf:org/tiny"}, evaluation={"window_count": 1, "window_tokens": tiny_model.CONTEXT},
+                     baselines=[{"method": "METHOD_STATIC_MSE", "first_token": "FIRST_TOKEN_PREFIX"}])
+    job = client.watch(client.submit(spec))
+    assert job["error"]["reason"] == "JOB_FAILURE_REASON_INVALID_SPEC" and job["attempt_count"] == 1, job
+    assert str(tiny_model.CONTEXT - 1) in job["error"]["message"]
+
+
 def test_wrong_bytes_are_tried_again_in_another_attempt(coordinator_only, client, make_spec, hub, tmp_path):
     start_worker(coordinator_only, tmp_path / "cache", hub)
     hub.faults += [("config.json", servers.wrong_bytes)] * 3

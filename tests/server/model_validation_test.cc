@@ -32,6 +32,32 @@ TEST(CheckAgainstModelTest, NamesWindowsBeyondTheContext) {
       testing::ElementsAre("spec.calibration.window_tokens", "spec.evaluation.window_tokens"));
 }
 
+TEST(CheckAgainstModelTest, LeavesRoomForThePrefix) {
+  v1::JobSpec spec = ComparisonSpec();
+  AddPrefixed(spec, v1::METHOD_RTN_DYNAMIC, {0, 1, 2});
+  spec.mutable_evaluation()->set_window_tokens(2045);
+  EXPECT_THAT(LackingFields(spec, 2048), testing::IsEmpty());
+  spec.mutable_evaluation()->set_window_tokens(2046);
+  EXPECT_THAT(LackingFields(spec, 2048), testing::ElementsAre("spec.evaluation.window_tokens"));
+  // One token where none is named.
+  spec.mutable_baselines(0)->clear_prefix_tokens();
+  EXPECT_THAT(LackingFields(spec, 2048), testing::IsEmpty());
+  spec.mutable_evaluation()->set_window_tokens(2048);
+  EXPECT_THAT(LackingFields(spec, 2048), testing::ElementsAre("spec.evaluation.window_tokens"));
+}
+
+TEST(CheckAgainstModelTest, KnowsThatASlidingWindowIsShorter) {
+  ModelConfig config;
+  config.layer_count = 2;
+  config.vocab_size = 32;
+  config.max_position_count = 4096;
+  config.sliding_window = 1024;
+  const std::vector<FieldViolation> wrong = CheckAgainstModel(Complete(MinimalSpec()), config);
+  ASSERT_EQ(wrong.size(), 1u);
+  EXPECT_EQ(wrong[0].field, "spec.evaluation.window_tokens");
+  EXPECT_THAT(wrong[0].description, testing::HasSubstr("want at most 1024"));
+}
+
 TEST(CheckAgainstModelTest, NamesSizesWithoutAHadamardMatrix) {
   v1::JobSpec spec = MinimalSpec();
   ModelConfig config;
@@ -66,12 +92,12 @@ TEST(CheckAgainstModelTest, NamesTokensAndSitesThatTheModelLacks) {
   spec.add_baselines()->set_method(v1::METHOD_STATIC_MSE);
   spec.mutable_baselines(1)->mutable_sites()->add_float_sites("layers.1.down_in");
   spec.mutable_baselines(1)->mutable_sites()->add_dynamic_sites("*.o_in");
-  EXPECT_THAT(LackingFields(spec, 2048), testing::IsEmpty());
+  EXPECT_THAT(LackingFields(spec, 4096), testing::IsEmpty());
   spec.mutable_baselines(0)->set_prefix_tokens(1, 32);
   spec.mutable_baselines(1)->mutable_sites()->add_float_sites("layers.2.down_in");
   spec.mutable_baselines(1)->mutable_sites()->add_dynamic_sites("*.out_in");
   EXPECT_THAT(
-      LackingFields(spec, 2048),
+      LackingFields(spec, 4096),
       testing::ElementsAre("spec.baselines[0].prefix_tokens", "spec.baselines[1].sites.float_sites",
                            "spec.baselines[1].sites.dynamic_sites",
                            // The float row that was added has the same prefix.
