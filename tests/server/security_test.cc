@@ -205,7 +205,10 @@ TEST_F(SecurityTest, GiantMessagesAndHeadersAreRefused) {
   context->AddMetadata("authorization", std::string(64 << 10, 'x'));
   v1::GetJobResponse job;
   EXPECT_FALSE(jobs_->GetJob(context.get(), v1::GetJobRequest(), &job).ok());
-  EXPECT_TRUE(SubmitAs(tokens_[ROLE_SUBMITTER]).ok()) << "the server lives";
+  // The offender's connection may be closed, which the next call on it may meet.
+  absl::StatusOr<v1::Job> afterwards = SubmitAs(tokens_[ROLE_SUBMITTER]);
+  if (absl::IsUnavailable(afterwards.status())) afterwards = SubmitAs(tokens_[ROLE_SUBMITTER]);
+  EXPECT_TRUE(afterwards.ok()) << "the server lives: " << afterwards.status();
 }
 
 TEST_F(SecurityTest, ThousandsOfUnfinishedStreamsLeaveTheServerAlive) {
