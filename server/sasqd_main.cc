@@ -92,8 +92,7 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--job_store_file", flags.job_store_file,
                  "file with the value of --job_store, which may hold a password");
   app.add_option("--blob_store", flags.server.stores.blobs,
-                 "folder (in --data_dir) or s3://BUCKET/PREFIX")
-      ->envname("SASQ_BLOB_STORE")
+                 "folder (in --data_dir) or s3://BUCKET/PREFIX ($SASQ_BLOB_STORE)")
       ->capture_default_str();
   app.add_option("--s3_endpoint", flags.server.stores.s3.endpoint,
                  "store of --blob_store=s3://... ($AWS_ENDPOINT_URL; credentials as of the AWS "
@@ -241,6 +240,7 @@ int main(int argc, char** argv) {
     CLI::App app(
         "sasqd: keeps quantization jobs, leases them to workers and serves their results.");
     Flags flags;
+    flags.server.stores.blobs = sasq::EnvironmentOr({"SASQ_BLOB_STORE"}, "folder");
     flags.server.stores.s3 = sasq::S3OptionsOfEnvironment();
     Declare(app, flags);
     sasq::AddTokenCommand(app, flags.token);

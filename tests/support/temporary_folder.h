@@ -19,7 +19,7 @@ class TemporaryFolder {
  public:
   // `parent`: what it is made in.
   explicit TemporaryFolder(const std::string& parent = ::testing::TempDir())
-      : path_(absl::StrCat(parent, "/sasq-", NewUid())) {
+      : path_(std::filesystem::path(parent) / absl::StrCat("sasq-", NewUid())) {
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() {
