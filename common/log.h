@@ -33,7 +33,7 @@ void LogError(absl::string_view event, std::initializer_list<LogField> fields = 
 // Fields without a value are left out. Scopes of a thread end in reverse order.
 class LogScope {
  public:
-  explicit LogScope(std::initializer_list<LogField> fields);
+  LogScope(std::initializer_list<LogField> fields);
   ~LogScope();
   LogScope(const LogScope&) = delete;
   LogScope& operator=(const LogScope&) = delete;
