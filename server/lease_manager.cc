@@ -329,7 +329,10 @@ absl::Status LeaseManager::ExpireLeases(absl::Time now) {
     SASQ_RETURN_IF_ERROR(record.status());
     parts_.metrics.LeaseExpired();
     parts_.workers.ClearJob(worker_id, record->job.name());
-    LogWarning("lease_expired", {{"job", record->job.name()}, {"worker", worker_id}});
+    LogWarning("lease_expired", {{"job", record->job.name()},
+                                 {"attempt", record->job.attempt_count()},
+                                 {"worker", worker_id},
+                                 {"trace", TraceIdOf(record->job.traceparent())}});
     Announce(parts_, *record);
     parts_.events.OnJobLogGrew(record->job.name());
   }

@@ -35,18 +35,11 @@ def events(program, name=None):
     return [line for line in lines if name in (None, line["event"])]
 
 
-def submit_traced(service, spec):
-    client = service.client()
-    client.metadata = (("traceparent", TRACEPARENT), ("x-request-id", "pipeline-17"))
-    name = client.submit(spec)
-    client.close()
-    return name
-
-
 def test_a_job_is_one_trace(bare_service, collector, make_spec):
     worker = start(bare_service, collector)
-    name = submit_traced(bare_service, make_spec(baselines=[{"method": "METHOD_FP"}]))
     client = bare_service.client()
+    client.metadata = (("traceparent", TRACEPARENT), ("x-request-id", "pipeline-17"))
+    name = client.submit(make_spec(baselines=[{"method": "METHOD_FP"}]))
     job = client.watch(name)
     assert job["state"] == "JOB_STATE_SUCCEEDED", job
     assert bare_service.coordinator.stop() == 0
@@ -57,6 +50,7 @@ def test_a_job_is_one_trace(bare_service, collector, make_spec):
     assert (submit.service, submit.parent_id) == ("sasqd", CALLER)
     assert submit.attributes["sasq.request"] == "pipeline-17"
     assert submit.attributes["rpc.response.status_code"] == "OK"
+    assert collector.await_span("sasq.v1.QuantizationService/WatchJob").parent_id == CALLER, "streams too"
     assert submit.kind == 2 and attempt.kind == 5, "a server and a consumer"
     assert job["traceparent"] == f"00-{TRACE_ID}-{submit.id}-01"
     assert queued.parent_id == attempt.parent_id == submit.id

@@ -63,6 +63,14 @@ def test_request_id_makes_submitting_idempotent(client, make_spec):
     assert error.value.reason == "REQUEST_ID_REUSED"
 
 
+def test_a_job_belongs_to_the_trace_of_the_environment(client, make_spec, monkeypatch):
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    monkeypatch.setenv("TRACEPARENT", f"00-{trace_id}-00f067aa0ba902b7-01")
+    assert client.submit(make_spec()).message.traceparent.split("-")[1] == trace_id
+    monkeypatch.setenv("TRACEPARENT", "n\u00f6")
+    assert trace_id not in client.submit(make_spec()).message.traceparent
+
+
 def test_plan_makes_no_job(client, make_spec):
     plan = client.plan(make_spec())
     assert plan.model_readable and plan.site_count == 8 and plan.flop_count > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Generator
 from typing import Any
 
@@ -57,7 +59,10 @@ class Connection:
         return Reconnector(self._reconnect_timeout, timeout)
 
     def submit_job(self, request: jobs_pb.SubmitJobRequest) -> jobs_pb.SubmitJobResponse:
-        response: jobs_pb.SubmitJobResponse = self._ask(self._jobs.SubmitJob, request)
+        # The job becomes a part of the trace of $TRACEPARENT (W3C Trace Context), if that is one.
+        trace = os.environ.get("TRACEPARENT", "")
+        metadata = (("traceparent", trace),) if re.fullmatch("[0-9a-f-]{55,}", trace) else ()
+        response: jobs_pb.SubmitJobResponse = self._ask(self._jobs.SubmitJob, request, metadata)
         return response
 
     def get_job(self, name: str) -> job_pb2.Job:
@@ -97,9 +102,9 @@ class Connection:
                       ) -> Generator[artifacts_pb.DownloadBlobResponse, None, None]:
         return self._stream(self._artifacts.DownloadBlob, request, None)
 
-    def _ask(self, method: Any, request: object) -> Any:
+    def _ask(self, method: Any, request: object, metadata: tuple[tuple[str, str], ...] = ()) -> Any:
         try:
-            return method(request, timeout=self._call_timeout, metadata=self._metadata)
+            return method(request, timeout=self._call_timeout, metadata=(*self._metadata, *metadata))
         except grpc.RpcError as error:
             raise errors.from_call(error, self.endpoint) from None
 
