@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -40,6 +41,10 @@ Program::Program(const Options& options) {
   static const TemporaryFolder home;
   std::map<std::string, std::string> environment = {
       {"HOME", home.path()}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}};
+  for (const char* sanitizer : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+    const char* value = std::getenv(sanitizer);
+    if (value != nullptr) environment[sanitizer] = value;
+  }
   for (const auto& [key, value] : options.environment) environment[key] = value;
   std::vector<std::string> words = {SASQ_PROGRAM}, settings;
   words.insert(words.end(), options.arguments.begin(), options.arguments.end());
