@@ -29,7 +29,7 @@ class Server {
     std::string data_folder;                         // required
     StoreOptions stores;                             // thread_count and clock are set from below
     TlsFiles tls;  // certificate: serve with TLS; authorities: of clients, who have to have one
-    AccessGate::Options access;
+    AccessGate::Options access;  // its tracer is set from below
     ConnectionLimits connections;
     // Listen on addresses that other machines reach although TLS or tokens are missing, or for the
     // page of metrics, which has neither.

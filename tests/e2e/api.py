@@ -16,11 +16,12 @@ ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
 
 
 class ApiError(Exception):
-    """A failed call: code, message, the ErrorInfo's reason, and the field violations by field."""
+    """A failed call: code, message, metadata, the ErrorInfo's reason, and the field violations by field."""
 
     def __init__(self, error):
         super().__init__(f"{error.code().name}: {error.details()}")
         self.code, self.message, self.reason, self.violations = error.code(), error.details(), "", {}
+        self.metadata = dict(error.initial_metadata() or ())
         status = rpc_status.from_call(error)
         for detail in status.details if status else []:
             info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()

@@ -3,10 +3,9 @@
 import json
 import re
 
-import grpc
 import pytest
 
-from api import QUANTIZATION
+from api import ApiError
 from collector import Collector
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -108,12 +107,12 @@ def test_a_collector_that_is_away_disturbs_nobody(bare_service, collector, make_
 
 def test_every_answer_names_its_call(coordinator_only):
     client = coordinator_only.client()
-    stub, request_class = client._method(QUANTIZATION, "GetJob", client.channel.unary_unary)
 
     def request_id(sent):
-        with pytest.raises(grpc.RpcError) as error:
-            stub(request_class(name="jobs/" + "0" * 32), metadata=[("x-request-id", sent)] if sent else [])
-        return dict(error.value.initial_metadata())["x-request-id"]
+        client.metadata = [("x-request-id", sent)] if sent else []
+        with pytest.raises(ApiError) as error:
+            client.job("jobs/" + "0" * 32)
+        return error.value.metadata["x-request-id"]
 
     assert request_id("build.7:step_2-a") == "build.7:step_2-a"
     assert re.fullmatch("[0-9a-f]{32}", request_id(None))

@@ -30,10 +30,9 @@ def pair(postgres, s3, tmp_path):
     # All by the environment, as in deploy/docker/compose.yaml.
     environment = {**stores.CREDENTIALS, "SASQ_JOB_STORE": postgres.url, "SASQ_BLOB_STORE": "s3://blobs/of tests",
                    "AWS_ENDPOINT_URL": s3.endpoint}
-    flags = []
     services = [Service(tmp_path / name) for name in ("first", "second")]
     for service in services:
-        service.start_coordinator(flags, environment=environment)
+        service.start_coordinator(environment=environment)
     yield services
     for service in services:
         service.close()
